@@ -1,0 +1,1 @@
+"""AES (FIPS 197) as pipelined and iterative block ciphers."""

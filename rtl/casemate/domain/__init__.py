@@ -1,0 +1,1 @@
+"""Domains: tenants, their slots in hardware and what they may do."""

@@ -1,0 +1,1 @@
+"""The line engine between the host's AXI4 and the DRAM's AXI4."""

@@ -1,0 +1,1 @@
+"""Modes of operation over the block cipher: XTS, GHASH and GMAC."""
