@@ -1,0 +1,160 @@
+"""Builds a shared library from Verilog and C++ once, and remembers it.
+
+Results lie under ``$CASEMATE_CACHE`` (default ``~/.cache/casemate``) in a folder named by a hash of
+everything that went in: sources, options, versions of the tools. A folder appears by an atomic
+rename when it is complete, and a lock keeps two processes from building the same thing at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from casemate_sim.toolchain import ToolError, toolchain
+
+__all__ = ["BuildError", "cache_directory", "cached", "digest_of", "source_files", "verilate"]
+
+COMPILE_FLAGS = ("-O2", "-fno-strict-aliasing", "-w")
+"""C++ flags of the generated model; see docs/simulation.md for the measurement behind them."""
+
+
+class BuildError(ToolError):
+    """Verilator or the compiler failed; the message holds the end of the log and its path."""
+
+
+def cache_directory() -> Path:
+    """Return the folder of finished builds: ``$CASEMATE_CACHE`` or ``~/.cache/casemate``."""
+    configured = os.environ.get("CASEMATE_CACHE")
+    return Path(configured) if configured else Path.home() / ".cache" / "casemate"
+
+
+def source_files(*folders: Path, suffixes: Sequence[str] = (".py",)) -> list[Path]:
+    """Return the files below `folders` whose names end in one of `suffixes`, sorted."""
+    return sorted(path for folder in folders for path in folder.rglob("*")
+                  if path.suffix in suffixes and path.is_file())
+
+
+def digest_of(*values: object, files: Iterable[Path] = ()) -> str:
+    """Return 24 hexadecimal digits that change when a value or the content of a file does."""
+    state = sha256(json.dumps(values, sort_keys=True, default=str).encode())
+    for path in files:
+        state.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return state.hexdigest()[:24]
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def cached(kind: str, key: str, build: Callable[[Path], None]) -> Path:
+    """Return the folder that `build` filled, building it only if nobody did before.
+
+    Parameters
+    ----------
+    kind:
+        Readable first part of the folder's name.
+    key:
+        Digest of everything that the result depends on.
+    build:
+        Fills the empty folder that it is given; what it raises is passed on and leaves no folder.
+    """
+    base = cache_directory()
+    target = base / f"{kind}-{key}"
+    if target.is_dir():
+        return target
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        lock = _locked(base / f"{kind}-{key}.lock")
+        with lock:
+            if target.is_dir():
+                return target
+            work = Path(tempfile.mkdtemp(prefix=f".{kind}-", dir=base))
+            try:
+                build(work)
+                work.rename(target)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+    except PermissionError as error:
+        raise BuildError(f"the build cache {base} cannot be written ({error}); name another folder "
+                         "in the environment variable CASEMATE_CACHE") from error
+    return target
+
+
+def verilate(
+    sources: Sequence[Path], *, top: str, output: Path, options: Sequence[str] = (),
+    cpp_sources: Sequence[Path] = (), cpp_flags: Sequence[str] = COMPILE_FLAGS,
+    link_flags: Sequence[str] = (), shared: bool = True, jobs: int | None = None,
+) -> Path:
+    """Translate Verilog with Verilator and compile it with C++ files into one binary.
+
+    Parameters
+    ----------
+    sources:
+        Verilog, SystemVerilog and ``.vlt`` files.
+    top:
+        Name of the top module; the C++ class is ``V<top>``.
+    output:
+        Binary to make. The generated C++ lies in the folder ``verilated`` beside it, with
+        ``build.log``.
+    options:
+        Further options of Verilator.
+    cpp_sources:
+        C++ files to compile against the generated class.
+    cpp_flags, link_flags:
+        Options of the compiler and of the linker.
+    shared:
+        True makes a shared library for ctypes, False a program.
+    jobs:
+        Compiler processes at a time; as many as there are processors by default.
+
+    Raises
+    ------
+    ToolError
+        If a program is missing.
+    BuildError
+        If one fails.
+    """
+    tools = toolchain()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    folder = output.parent / "verilated"
+    flags = [*cpp_flags, *(["-fPIC"] if shared else [])]
+    links = [*link_flags, *(["-shared"] if shared else [])]
+    command = [
+        str(tools.verilator), "--cc", "--exe", "--build", "--top-module", top,
+        "--Mdir", str(folder), "-o", str(output.resolve()), "-Wno-fatal", "-Wno-lint",
+        "-j", str(jobs or os.cpu_count() or 1),
+        "-CFLAGS", " ".join(flags), *(["-LDFLAGS", " ".join(links)] if links else []),
+        # The makefile's own choice is -Os for code that runs every cycle.
+        "-MAKEFLAGS", "OPT_FAST= OPT_SLOW= OPT_GLOBAL=",
+        *options, *(str(Path(path).resolve()) for path in (*sources, *cpp_sources)),
+    ]
+    log = output.parent / "build.log"
+    started = time.monotonic()
+    with log.open("w") as file:
+        file.write(" ".join(command) + "\n")
+        file.flush()
+        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT,
+                              env=tools.environment, check=False).returncode
+    if code != 0:
+        lines = log.read_text(errors="replace").splitlines()
+        kept = Path(tempfile.gettempdir()) / f"casemate-build-{os.getpid()}.log"
+        shutil.copy(log, kept)
+        errors = [line for line in lines if "rror" in line][:8] or lines[-8:]
+        raise BuildError(f"building {top} failed (exit code {code}); whole log: {kept}\n"
+                         + "\n".join(errors))
+    (output.parent / "build.json").write_text(json.dumps({
+        "top": top, "seconds": round(time.monotonic() - started, 1), "options": list(options),
+        "cpp_flags": flags, "versions": tools.versions}, indent=1))
+    return output
