@@ -1,0 +1,82 @@
+"""Domain slots: which domains have their keys in hardware, and how their lines are protected."""
+
+from amaranth import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..config import DOMAIN_BITS, EngineConfig
+
+__all__ = ["DomainSlots", "LookupSignature", "slot_layout"]
+
+
+def slot_layout(config: EngineConfig) -> data.StructLayout:
+    """The setting of one slot.
+
+    ``valid``: the slot belongs to ``domain``. ``encrypt`` and ``authenticate`` are the domain's
+    mode bits: neither is `plain`, ``encrypt`` alone is `xts`.
+    """
+    return data.StructLayout({
+        "slot": range(config.domain_slots), "valid": 1, "domain": DOMAIN_BITS, "encrypt": 1,
+        "authenticate": 1,
+    })
+
+
+class LookupSignature(wiring.Signature):
+    """A combinational look-up of a domain ID.
+
+    Members
+    -------
+    domain: Out(12)
+    known: In(1)
+        A slot belongs to the domain, and the engine can protect it as asked.
+    slot: In(range(domain_slots)), encrypt: In(1)
+        Its slot and mode; meaningless unless ``known``.
+    """
+
+    def __init__(self, config: EngineConfig):
+        super().__init__({
+            "domain": Out(DOMAIN_BITS), "known": In(1), "slot": In(range(config.domain_slots)),
+            "encrypt": In(1),
+        })
+
+
+class DomainSlots(wiring.Component):
+    """The table of slots, with one look-up for reads and one for writes.
+
+    A slot whose ``authenticate`` bit is set is refused like an unknown domain: this engine has no
+    integrity tree, and must not pretend to verify. Setting a slot takes effect in the next cycle
+    and must wait until the engine is idle; of two valid slots with one domain, the higher answers.
+
+    Members
+    -------
+    i: In(stream.Signature(slot_layout(config), always_ready=True))
+        Settings.
+    read, write: In(LookupSignature(config))
+    """
+
+    i: stream.Interface
+
+    def __init__(self, config: EngineConfig):
+        self._config = config
+        super().__init__({
+            "i": In(stream.Signature(slot_layout(config), always_ready=True)),
+            "read": In(LookupSignature(config)), "write": In(LookupSignature(config)),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for index in range(self._config.domain_slots):
+            usable = Signal(name=f"usable_{index}")
+            domain = Signal(DOMAIN_BITS, name=f"domain_{index}")
+            encrypt = Signal(name=f"encrypt_{index}")
+            setting = self.i.payload
+            with m.If(self.i.valid & (setting.slot == index)):
+                m.d.sync += [
+                    usable.eq(setting.valid & ~setting.authenticate),
+                    domain.eq(setting.domain), encrypt.eq(setting.encrypt),
+                ]
+            for lookup in (self.read, self.write):
+                with m.If(usable & (domain == lookup.domain)):
+                    m.d.comb += [
+                        lookup.known.eq(1), lookup.slot.eq(index), lookup.encrypt.eq(encrypt)]
+        return m

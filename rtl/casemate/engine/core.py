@@ -1,0 +1,215 @@
+"""The line engine: tables, buffers and ciphers between the host port and the memory port."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from ..aes.cipher import Direction
+from ..aes.signature import RoundKeyWrite
+from ..config import EngineConfig
+from ..domain.slots import LookupSignature
+from ..modes.xts import XtsCipher
+from .host_port import HostPort, host_signature
+from .memory_port import MemoryPort, memory_signature
+from .read_return import ReadReturn
+from .read_table import ReadTable
+from .row_router import RowRouter
+from .tweaks import Tweaks
+from .write_buffer import WriteBuffer
+from .write_bursts import WriteBursts
+from .write_collector import WriteCollector
+from .write_sender import WriteSender
+from .write_table import WriteTable
+
+__all__ = ["Core"]
+
+
+class Core(wiring.Component):
+    """Reads and writes lines, non-blocking, in the modes `plain` and `xts`.
+
+    Latency that it adds to a read on an idle system, in cycles, counted on the first beat: `plain`
+    2; `xts` 3 plus the latency of the data cipher; one more with ``register_requests``. Throughput:
+    one beat per cycle in each direction.
+
+    Members
+    -------
+    host: In(host_signature(config)), memory: Out(memory_signature(config))
+    read_lookup, write_lookup: Out(LookupSignature(config))
+        To ``DomainSlots``.
+    data_key, tweak_key: In(RoundKeyWrite(domain_slots))
+        Round keys of K1 and K2.
+    idle: Out(1)
+        Nothing is in flight.
+    """
+
+    def __init__(self, config: EngineConfig):
+        self._config = config
+        super().__init__({
+            "host": In(host_signature(config)), "memory": Out(memory_signature(config)),
+            "read_lookup": Out(LookupSignature(config)),
+            "write_lookup": Out(LookupSignature(config)),
+            "data_key": In(RoundKeyWrite(config.domain_slots)),
+            "tweak_key": In(RoundKeyWrite(config.domain_slots)),
+            "idle": Out(1),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self._config
+        m.submodules.host_port = host = HostPort(config)
+        m.submodules.memory_port = memory = MemoryPort(config)
+        m.submodules.read_table = read_table = ReadTable(config)
+        m.submodules.read_return = read_return = ReadReturn(config)
+        m.submodules.write_collector = collector = WriteCollector(config)
+        m.submodules.write_buffer = write_buffer = WriteBuffer(config)
+        m.submodules.write_table = write_table = WriteTable(config)
+        m.submodules.write_bursts = bursts = WriteBursts(config)
+        m.submodules.write_sender = sender = WriteSender(config)
+        m.submodules.row_router = router = RowRouter(config)
+        m.submodules.tweaks = tweaks = Tweaks(config)
+        m.submodules.decrypt = decrypt = XtsCipher(
+            config.data_cipher, aes_bits=config.aes_bits, direction=Direction.DECRYPT,
+            lanes=config.lanes, keys=config.domain_slots, entries=2**config.memory_id_bits, tag=2)
+        m.submodules.encrypt = encrypt = XtsCipher(
+            config.data_cipher, aes_bits=config.aes_bits, direction=Direction.ENCRYPT,
+            lanes=config.lanes, keys=config.domain_slots, entries=config.write_entries, tag=0)
+
+        connect(m, flipped(self.host), host.axi)
+        connect(m, memory.axi, flipped(self.memory))
+        connect(m, host.read_lookup, flipped(self.read_lookup))
+        connect(m, host.write_lookup, flipped(self.write_lookup))
+        connect(m, flipped(self.tweak_key), tweaks.round_key)
+        for cipher in (decrypt, encrypt):
+            for name in ("valid", "key", "round", "value"):
+                m.d.comb += getattr(cipher.round_key, name).eq(getattr(self.data_key, name))
+
+        # An entry's ID towards DRAM: the write table's have the upper bit set.
+        writes_from = 2 ** (config.memory_id_bits - 1)
+        read_entry, write_entry = Signal(config.memory_id_bits), Signal(config.memory_id_bits)
+        m.d.comb += [
+            read_entry.eq(read_table.taken), write_entry.eq(writes_from | write_table.free_index)]
+
+        # Reads.
+        connect(m, host.read, read_table.i)
+        connect(m, read_table.request, memory.read)
+        connect(m, read_return.o, host.r)
+        m.d.comb += [
+            read_table.release.eq(read_return.release),
+            read_return.take.eq(host.read.valid & host.read.ready),
+            read_return.take_index.eq(read_table.taken),
+            read_return.chunk.eq(host.read.payload),
+            read_return.row.eq(router.row),
+            read_return.row_valid.eq(router.row_valid & ~router.row.id[-1]),
+        ]
+
+        # Writes.
+        connect(m, host.write, collector.chunk)
+        connect(m, host.w, collector.w)
+        connect(m, collector.write, write_buffer.write)
+        connect(m, bursts.o, host.b)
+        connect(m, write_table.fill, memory.fill)
+        connect(m, write_table.send, sender.send)
+        connect(m, sender.address, write_table.announce)
+        connect(m, write_table.address, memory.address)
+        connect(m, sender.drain, memory.drain)
+        connect(m, sender.read, write_buffer.read)
+        connect(m, memory.stored, write_table.stored)
+        connect(m, write_buffer.filled, write_table.filled)
+        connect(m, write_table.result, bursts.result)
+        connect(m, host.bursts, bursts.open)
+        for sink in (write_table, write_buffer, bursts):
+            connect(m, collector.collected, sink.collected)
+        m.d.comb += [
+            collector.burst.eq(host.write_burst),
+            collector.free.eq(write_table.free),
+            collector.free_index.eq(write_table.free_index),
+            collector.blocked.eq(write_buffer.blocked),
+            write_table.take.eq(collector.take), write_table.chunk.eq(host.write.payload),
+            memory.encrypt.eq(write_table.encrypt),
+            write_buffer.row.eq(router.row),
+            write_buffer.row_valid.eq(router.row_valid & router.row.id[-1]),
+            write_buffer.strobe_entry.eq(memory.strobe_entry),
+            memory.strobe.eq(write_buffer.strobe),
+        ]
+
+        # Hazards between the two tables.
+        received = router.received[:config.read_entries]
+        m.d.comb += [
+            read_table.received.eq(received), write_table.received.eq(received),
+            write_table.pending.eq(read_table.pending),
+            read_table.writes.eq(write_table.writes),
+            read_table.written.eq(write_table.written),
+            *(ours.eq(theirs) for ours, theirs in zip(
+                read_table.write_lines, write_table.lines, strict=True)),
+            *(ours.eq(theirs) for ours, theirs in zip(
+                write_table.read_lines, read_table.lines, strict=True)),
+        ]
+
+        # Tweaks start with the entries.
+        chunk, write_chunk = host.read.payload, host.write.payload
+        take_read = host.read.valid & host.read.ready
+        m.d.comb += [
+            tweaks.read.eq(take_read & chunk.encrypt & ~chunk.refused),
+            tweaks.read_request.id.eq(read_entry), tweaks.read_request.line.eq(chunk.line),
+            tweaks.read_request.slot.eq(chunk.slot),
+            tweaks.write.eq(collector.take & write_chunk.encrypt),
+            tweaks.write_request.id.eq(write_entry),
+            tweaks.write_request.line.eq(write_chunk.line),
+            tweaks.write_request.slot.eq(write_chunk.slot),
+            router.tweaked.eq(tweaks.ready),
+            write_table.tweaked.eq(tweaks.ready[writes_from:]),
+            decrypt.tweak.valid.eq(tweaks.valid), decrypt.tweak.entry.eq(tweaks.id),
+            decrypt.tweak.value.eq(tweaks.value),
+            encrypt.tweak.valid.eq(tweaks.valid & tweaks.id[-1]),
+            encrypt.tweak.entry.eq(tweaks.id[:-1]), encrypt.tweak.value.eq(tweaks.value),
+        ]
+
+        # The slot of each entry, and whether it encrypts.
+        m.submodules.read_slots = read_slots = Memory(
+            shape=range(config.domain_slots), depth=config.read_entries, init=[])
+        m.submodules.write_slots = write_slots = Memory(
+            shape=range(config.domain_slots), depth=config.write_entries, init=[])
+        read_slots_write, write_slots_write = read_slots.write_port(), write_slots.write_port()
+        read_slot = read_slots.read_port(domain="comb")
+        fill_slot, send_slot = (write_slots.read_port(domain="comb") for _ in range(2))
+        read_encrypt = Signal(writes_from)
+        m.d.sync += read_encrypt.eq(Mux(
+            take_read,
+            (read_encrypt & ~(1 << read_table.taken)) | (chunk.encrypt << read_table.taken),
+            read_encrypt))
+        m.d.comb += [
+            read_slots_write.en.eq(take_read), read_slots_write.addr.eq(read_table.taken),
+            read_slots_write.data.eq(chunk.slot),
+            write_slots_write.en.eq(collector.take),
+            write_slots_write.addr.eq(write_table.free_index),
+            write_slots_write.data.eq(write_chunk.slot),
+            read_slot.addr.eq(router.lookup), fill_slot.addr.eq(router.lookup),
+            router.slot.eq(Mux(router.lookup[-1], fill_slot.data, read_slot.data)),
+            router.encrypt.eq(Cat(read_encrypt, write_table.encrypt)),
+            send_slot.addr.eq(write_table.send.payload), sender.slot.eq(send_slot.data),
+            sender.encrypt.eq(write_table.encrypt.bit_select(write_table.send.payload, 1)),
+        ]
+
+        # The ciphers.
+        connect(m, memory.beat, router.i)
+        self._connect_cipher(m, router.cipher, decrypt, router.decrypted)
+        self._connect_cipher(m, sender.cipher, encrypt, sender.encrypted)
+
+        m.d.comb += self.idle.eq(
+            host.idle & read_table.idle & write_table.idle & bursts.idle & ~host.r.valid)
+        return m
+
+    @staticmethod
+    def _connect_cipher(m: Module, i: stream.Interface, cipher: XtsCipher,
+                        o: stream.Interface) -> None:
+        fields = ["data", "row", "entry"]
+        if hasattr(i.payload, "tag"):
+            fields.append("tag")
+        m.d.comb += [cipher.i.valid.eq(i.valid), i.ready.eq(cipher.i.ready),
+                     cipher.i.payload.key.eq(i.payload.key), o.valid.eq(cipher.o.valid)]
+        for name in fields:
+            m.d.comb += [
+                getattr(cipher.i.payload, name).eq(getattr(i.payload, name)),
+                getattr(o.payload, name).eq(getattr(cipher.o.payload, name)),
+            ]

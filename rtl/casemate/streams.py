@@ -1,0 +1,126 @@
+"""Small stream blocks: register stage, flow-through holder, round-robin picker.
+
+Streams follow Amaranth's rules: a transfer happens in a cycle with ``valid`` and ``ready``; once
+``valid``, a stream stays valid with the same payload until the transfer; ``valid`` never waits for
+``ready``.
+"""
+
+from amaranth import Module, Mux, Signal
+from amaranth.hdl import ShapeLike
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Holder", "Picker", "Register"]
+
+
+class Register(wiring.Component):
+    """A register in a stream: latency 1 cycle, one transfer per cycle.
+
+    Both directions of payload and ``valid`` are cut; ``ready`` passes through.
+
+    Members
+    -------
+    i: In(stream.Signature(shape))
+    o: Out(stream.Signature(shape))
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, shape: ShapeLike):
+        self._shape = shape
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        payload = Signal(self._shape, reset_less=True)
+        m.d.comb += [self.o.payload.eq(payload), self.i.ready.eq(self.o.ready | ~self.o.valid)]
+        with m.If(self.i.ready):
+            m.d.sync += [self.o.valid.eq(self.i.valid), payload.eq(self.i.payload)]
+        return m
+
+
+class Holder(wiring.Component):
+    """A flow-through stage: latency 0 cycles; accepts before the far side does.
+
+    ``i.ready`` comes from a register: a source may commit to a transfer (and change its mind about
+    the next one) although ``o`` is stalled; the stage keeps ``o`` stable. After a stall of ``o`` it
+    accepts nothing for one cycle.
+
+    Members
+    -------
+    i: In(stream.Signature(shape))
+    o: Out(stream.Signature(shape))
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, shape: ShapeLike):
+        self._shape = shape
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        held = Signal()
+        payload = Signal(self._shape, reset_less=True)
+        m.d.comb += [
+            self.i.ready.eq(~held),
+            self.o.valid.eq(held | self.i.valid),
+            self.o.payload.eq(Mux(held, payload, self.i.payload)),
+        ]
+        with m.If(~held):
+            m.d.sync += payload.eq(self.i.payload)
+        m.d.sync += held.eq(self.o.valid & ~self.o.ready)
+        return m
+
+
+class Picker(wiring.Component):
+    """Chooses one requester after another, round robin; the choice is a register.
+
+    Latency 1 cycle from request to ``o.valid``; one choice per cycle. A request must stay until its
+    index was transferred on ``o`` and be gone in the next cycle.
+
+    Parameters
+    ----------
+    requesters:
+        Number of requesters, at least 1.
+
+    Members
+    -------
+    requests: In(requesters)
+        One bit each.
+    o: Out(stream.Signature(range(requesters)))
+        Index of the chosen requester.
+    """
+
+    requests: Signal
+    o: stream.Interface
+
+    def __init__(self, requesters: int):
+        self._requesters = requesters
+        super().__init__({
+            "requests": In(requesters), "o": Out(stream.Signature(range(requesters))),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        eligible = Signal(self._requesters)
+        behind = Signal(self._requesters)
+        index = Signal(range(self._requesters))
+        # `later` masks the requesters after the last choice.
+        later = Signal(self._requesters)
+        m.d.comb += [
+            eligible.eq(self.requests & ~Mux(self.o.valid, 1 << self.o.payload, 0)),
+            behind.eq(eligible & later),
+        ]
+        for source in (eligible, behind):
+            with m.If(source.any()):
+                for i in reversed(range(self._requesters)):
+                    with m.If(source[i]):
+                        m.d.comb += index.eq(i)
+        with m.If(self.o.ready | ~self.o.valid):
+            m.d.sync += [self.o.valid.eq(eligible.any()), self.o.payload.eq(index)]
+            with m.If(eligible.any()):
+                m.d.sync += later.eq(~((2 << index) - 1))
+        return m
