@@ -206,6 +206,8 @@ class TraceWriter:
         """Written last, so that it may be replaced until the trace is closed."""
         self.records = 0
         """Records appended so far."""
+        self.reads = 0
+        """Those of them that read."""
         # The header stands in front and is complete only at the end: the blocks wait here.
         self._blocks = blocks
         self._compressor = zstandard.ZstdCompressor(level=9)
@@ -219,6 +221,7 @@ class TraceWriter:
         self._pending.append(records)
         self._waiting += len(records)
         self.records += len(records)
+        self.reads += int(np.count_nonzero(records["flags"] & WRITE == 0))
         if self._waiting >= _BLOCK_RECORDS:
             self._flush()
 
