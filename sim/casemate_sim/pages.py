@@ -6,7 +6,7 @@ import numpy as np
 from casemate.config import LINE_BYTES
 from numpy.typing import NDArray
 
-__all__ = ["PAGE_BYTES", "SMALLEST_WINDOW", "PageError", "PageTable"]
+__all__ = ["PAGE_BYTES", "SMALLEST_WINDOW", "KeptAddresses", "PageError", "PageTable"]
 
 PAGE_BYTES = 4096
 """Bytes of a page."""
@@ -19,6 +19,13 @@ _LINES_PER_PAGE = np.uint64(PAGE_BYTES // LINE_BYTES)
 
 class PageError(ValueError):
     """More pages than the window has; the message names both."""
+
+
+def _check_window(window_bytes: int | None) -> None:
+    if window_bytes is not None and (
+            window_bytes < SMALLEST_WINDOW or window_bytes & (window_bytes - 1)):
+        raise PageError(f"a window of {window_bytes} bytes is not possible: a power of two of at "
+                        f"least {SMALLEST_WINDOW}")
 
 
 class PageTable:
@@ -34,10 +41,7 @@ class PageTable:
     """
 
     def __init__(self, window_bytes: int | None = None, seed: int | None = None) -> None:
-        if window_bytes is not None and (
-                window_bytes < SMALLEST_WINDOW or window_bytes & (window_bytes - 1)):
-            raise PageError(f"a window of {window_bytes} bytes is not possible: a power of two of "
-                            f"at least {SMALLEST_WINDOW}")
+        _check_window(window_bytes)
         if seed is not None and window_bytes is None:
             raise PageError("shuffled pages need a window of a given size")
         self._window_bytes = window_bytes
@@ -87,3 +91,39 @@ class PageTable:
         known, given = np.r_[self._known, pages], np.r_[self._given, given]
         order = np.argsort(known)
         self._known, self._given = known[order], given[order]
+
+
+class KeptAddresses:
+    """Stand where a :class:`PageTable` does and leave every address where it is.
+
+    Parameters
+    ----------
+    window_bytes:
+        Size of the window, a power of two of at least ``SMALLEST_WINDOW``; None to let it grow.
+    """
+
+    def __init__(self, window_bytes: int | None = None) -> None:
+        _check_window(window_bytes)
+        self._window_bytes = window_bytes
+        self._end = 0
+
+    @property
+    def window_bytes(self) -> int:
+        """Size of the window: as given, or the least power of two that holds all lines so far."""
+        if self._window_bytes is not None:
+            return self._window_bytes
+        return max(SMALLEST_WINDOW, 1 << max(self._end - 1, 0).bit_length())
+
+    def place(self, line: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Return `line` as it is.
+
+        Raises
+        ------
+        PageError
+            If a line lies outside a window of a given size.
+        """
+        self._end = max(self._end, (int(line.max(initial=0)) + 1) * LINE_BYTES)
+        if self._window_bytes is not None and self._end > self._window_bytes:
+            raise PageError(f"address {self._end - LINE_BYTES:#x} lies outside a window of "
+                            f"{self._window_bytes} bytes")
+        return line

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from casemate_sim.caches import HIERARCHIES, CacheFilter
 from casemate_sim.lackey import Accesses, LackeyError, parse
-from casemate_sim.pages import PageError, PageTable
+from casemate_sim.pages import KeptAddresses, PageError, PageTable
 from casemate_sim.trace import CacheLevel, TraceHeader, TraceWriter, make_records, writer
 
 __all__ = ["RecordError", "Recorder", "Recording", "record"]
@@ -98,7 +98,7 @@ class Recorder:
         The page table.
     """
 
-    def __init__(self, hierarchy: Sequence[CacheLevel], pages: PageTable) -> None:
+    def __init__(self, hierarchy: Sequence[CacheLevel], pages: PageTable | KeptAddresses) -> None:
         self.pages = pages
         self.caches = CacheFilter(hierarchy) if hierarchy else None
         self.instructions = 0
@@ -188,12 +188,13 @@ def record(command: Sequence[str], output: Path | str, *,
     if shutil.which(command[0]) is None:
         raise RecordError(f"{command[0]}: no such program")
     try:
-        recorder = Recorder(hierarchy, PageTable(window_bytes, shuffle_seed))
+        pages = PageTable(window_bytes, shuffle_seed)
+        recorder = Recorder(hierarchy, pages)
     except PageError as error:
         raise RecordError(str(error)) from None
     placing = "in order" if shuffle_seed is None else f"shuffled by seed {shuffle_seed}"
     header = TraceHeader(
-        source=shlex.join(command), window_bytes=recorder.pages.window_bytes,
+        source=shlex.join(command), window_bytes=pages.window_bytes,
         hierarchy=tuple(hierarchy),
         notes=f"{_version(valgrind)} lackey; 4096-byte pages placed {placing} of first touch")
     options = ["--tool=lackey", "--trace-mem=yes", "--basic-counts=no",
@@ -207,11 +208,11 @@ def record(command: Sequence[str], output: Path | str, *,
         if not recorder.accesses:
             raise RecordError(f"{command[0]}: valgrind recorded nothing (exit code {exit_code})")
         trace.header = replace(header, instructions=recorder.instructions,
-                               window_bytes=recorder.pages.window_bytes)
+                               window_bytes=pages.window_bytes)
     return Recording(
         instructions=recorder.instructions, accesses=recorder.accesses, reads=trace.reads,
-        writes=trace.records - trace.reads, pages=recorder.pages.pages,
-        window_bytes=recorder.pages.window_bytes,
+        writes=trace.records - trace.reads, pages=pages.pages,
+        window_bytes=pages.window_bytes,
         misses=recorder.caches.misses() if recorder.caches else {},
         interrupted=run.interrupted, limited=limited, exit_code=exit_code,
         seconds=time.monotonic() - begin)
