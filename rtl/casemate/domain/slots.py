@@ -10,7 +10,7 @@ __all__ = ["DomainSlots", "LookupSignature", "slot_layout"]
 
 
 def slot_layout(config: EngineConfig) -> data.StructLayout:
-    """The setting of one slot.
+    """Layout of the setting of one slot.
 
     ``valid``: the slot belongs to ``domain``. ``encrypt`` and ``authenticate`` are the domain's
     mode bits: neither is `plain`, ``encrypt`` alone is `xts`.

@@ -1,6 +1,6 @@
 """The host's AXI4 subordinate port: admits bursts to their domains and splits them into chunks."""
 
-from amaranth import Module, Signal
+from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -22,7 +22,7 @@ USER_BITS = DOMAIN_BITS + 1
 
 
 def host_signature(config: EngineConfig) -> axi.Signature:
-    """The host's bus, from the host's point of view."""
+    """Signature of the host's bus, from the host's point of view."""
     return axi.Signature(
         data_bits=config.data_bits, address_bits=config.address_bits, id_bits=config.id_bits,
         user_bits=USER_BITS)

@@ -16,12 +16,12 @@ OFFSET_BITS = (LINE_BYTES - 1).bit_length()
 
 
 def attributes_layout() -> data.StructLayout:
-    """Attributes that pass from the host's address channel to the DRAM's: CACHE, PROT, QOS."""
+    """Layout of the attributes that pass from the host's address channel to the DRAM's: CACHE, PROT, QOS."""
     return data.StructLayout({"cache": 4, "prot": 3, "qos": 4})
 
 
 def command_layout(config: EngineConfig) -> data.StructLayout:
-    """One AXI burst, admitted to a domain's slot.
+    """Layout of one AXI burst, admitted to a domain's slot.
 
     ``refused`` marks a burst that is answered with SLVERR and touches no memory.
     """
@@ -33,7 +33,7 @@ def command_layout(config: EngineConfig) -> data.StructLayout:
 
 
 def chunk_layout(config: EngineConfig) -> data.StructLayout:
-    """The part of a burst that lies in one line.
+    """Layout of the part of a burst that lies in one line.
 
     ``line`` is the line number; ``offset`` the first beat's position in the line, in bytes;
     ``beats`` the number of beats less one; ``wrap`` the mask of the position's bits that count
@@ -48,14 +48,14 @@ def chunk_layout(config: EngineConfig) -> data.StructLayout:
 
 
 def request_layout(config: EngineConfig) -> data.StructLayout:
-    """A line to be fetched from or written to DRAM; ``id`` names the entry that waits for it."""
+    """Layout of a line to be fetched or written; ``id`` names the entry that waits for it."""
     return data.StructLayout({
         "id": config.memory_id_bits, "line": config.line_bits, "attributes": attributes_layout(),
     })
 
 
 def row_layout(config: EngineConfig) -> data.StructLayout:
-    """A row of a fetched line on its way to the entry that asked for it.
+    """Layout of a row of a fetched line on its way to the entry that asked for it.
 
     ``response`` is the DRAM's RRESP; ``data`` is zero where that is an error.
     """

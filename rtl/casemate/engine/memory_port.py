@@ -17,7 +17,7 @@ __all__ = ["MemoryPort", "memory_signature"]
 
 
 def memory_signature(config: EngineConfig) -> axi.Signature:
-    """The DRAM's bus, from the engine's point of view."""
+    """Signature of the DRAM's bus, from the engine's point of view."""
     return axi.Signature(
         data_bits=config.data_bits, address_bits=config.address_bits,
         id_bits=config.memory_id_bits)

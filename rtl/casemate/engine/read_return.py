@@ -9,7 +9,7 @@ from ..axi.signature import Response
 from ..config import EngineConfig
 from ..streams import Picker
 from .id_order import IdOrder
-from .layouts import OFFSET_BITS, chunk_layout, next_offset, row_layout
+from .layouts import chunk_layout, next_offset, row_layout
 
 __all__ = ["ReadReturn", "read_beat_layout"]
 

@@ -1,7 +1,7 @@
 """Computes the encrypted tweak of each line in flight."""
 
 from amaranth import Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
@@ -13,7 +13,7 @@ __all__ = ["Tweaks", "tweak_request_layout"]
 
 
 def tweak_request_layout(config: EngineConfig) -> data.StructLayout:
-    """A line whose tweak is wanted: for entry ``id``, under the second key of ``slot``."""
+    """Layout of a line whose tweak is wanted by entry ``id``, under K2 of ``slot``."""
     return data.StructLayout({
         "id": config.memory_id_bits, "line": config.line_bits,
         "slot": range(config.domain_slots),

@@ -13,7 +13,7 @@ __all__ = ["WriteSender", "write_row_layout"]
 
 
 def write_row_layout(config: EngineConfig, *, key: bool = False) -> data.StructLayout:
-    """A row of a line being written; with `key`, the slot whose keys encrypt it."""
+    """Layout of a row of a line being written; with `key`, the slot whose keys encrypt it."""
     fields = {
         "data": 8 * config.row_bytes, "row": range(config.rows_per_line),
         "entry": range(config.write_entries),
@@ -88,7 +88,8 @@ class WriteSender(wiring.Component):
         with m.If(advance):
             m.d.sync += [
                 fetched_valid.eq(self.send.valid), fetched_encrypt.eq(self.encrypt),
-                fetched.entry.eq(self.send.payload), fetched.row.eq(row_now), fetched.key.eq(self.slot),
+                fetched.entry.eq(self.send.payload), fetched.row.eq(row_now),
+                fetched.key.eq(self.slot),
             ]
             with m.If(self.send.valid):
                 m.d.sync += row_now.eq(row_now + 1 if rows > 1 else 0)
@@ -98,7 +99,8 @@ class WriteSender(wiring.Component):
         write, out = lines.write_port(), lines.read_port()
         stored = Signal(write_row_layout(config))
         m.d.comb += [
-            stored.entry.eq(fetched.entry), stored.row.eq(fetched.row), stored.data.eq(self.read.data),
+            stored.entry.eq(fetched.entry), stored.row.eq(fetched.row),
+            stored.data.eq(self.read.data),
             write.en.eq(self.encrypted.valid | (fetched_valid & ~fetched_encrypt)),
             write.addr.eq(stored.entry * rows + stored.row), write.data.eq(stored.data),
         ]
