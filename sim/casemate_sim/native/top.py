@@ -1,0 +1,154 @@
+"""The hardware of a simulation: player, engine or bare wire, DRAM model."""
+
+from amaranth import ClockSignal, Const, Instance, Module, ResetSignal, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from casemate.axi import signature as axi
+from casemate.config import DOMAIN_BITS, EngineConfig
+
+from casemate_sim.dram.array import NativeArray
+from casemate_sim.dram.frontend import array_signature
+from casemate_sim.dram.layouts import TIMING, Geometry
+from casemate_sim.dram.model import DramModel
+from casemate_sim.player.layouts import LATENCY_BITS, LINE_BITS, SETTINGS
+from casemate_sim.player.player import COUNTERS, Player
+
+__all__ = ["USER_BITS", "SimulationTop", "connect_wire", "host_signature"]
+
+USER_BITS = DOMAIN_BITS + 1
+"""Width of AxUSER on the host side: the domain ID and the claim bit."""
+
+
+def host_signature(config: EngineConfig) -> axi.Signature:
+    """Return the signature of the host's bus."""
+    return axi.Signature(data_bits=config.data_bits, address_bits=config.address_bits,
+                         id_bits=config.id_bits, user_bits=USER_BITS)
+
+
+def connect_wire(m: Module, host: wiring.PureInterface, memory: wiring.PureInterface) -> None:
+    """Connect a host's bus straight to the DRAM: every member that both have."""
+    members = memory.signature.members
+    for name in members:
+        if members[name].flow == In:
+            m.d.comb += getattr(memory, name).eq(getattr(host, name))
+        else:
+            m.d.comb += getattr(host, name).eq(getattr(memory, name))
+
+
+class SimulationTop(wiring.Component):
+    """Everything that is Verilated; its ports are what the C++ harness touches.
+
+    Parameters
+    ----------
+    config:
+        The engine's configuration; of a bare wire only the widths of the bus matter.
+    bare:
+        True: no engine, the player drives the DRAM.
+    banks:
+        Banks of the DRAM.
+
+    Members
+    -------
+    handle : In(64)
+        The harness's C++ object.
+    settings, timing
+        See `Player` and `DramModel`.
+    run, done, counters, histogram, bin, count
+        See `Player`.
+    key_valid, key_ready, key_slot, key_name, key_value
+        The engine's key port; absent from a bare wire, like all `slot_` members.
+    slot_valid, slot_ready, slot_slot, slot_enable, slot_domain, slot_encrypt, slot_authenticate
+        The engine's domain port.
+    engine_idle : Out(1)
+        The engine has nothing in flight and no key to expand.
+    """
+
+    def __init__(self, config: EngineConfig, *, bare: bool, banks: int = 8):
+        self._config = config
+        self._bare = bare
+        self._banks = banks
+        members = {
+            "handle": In(64), "settings": In(SETTINGS), "timing": In(TIMING), "run": In(1),
+            "done": Out(1), "counters": Out(COUNTERS), "histogram": In(2),
+            "bin": In(LATENCY_BITS), "count": Out(32),
+        }
+        if not bare:
+            slots = range(config.domain_slots)
+            members |= {
+                "key_valid": In(1), "key_ready": Out(1), "key_slot": In(slots), "key_name": In(2),
+                "key_value": In(config.aes_bits), "slot_valid": In(1), "slot_ready": Out(1),
+                "slot_slot": In(slots), "slot_enable": In(1), "slot_domain": In(DOMAIN_BITS),
+                "slot_encrypt": In(1), "slot_authenticate": In(1), "engine_idle": Out(1),
+            }
+        super().__init__(members)
+
+    @property
+    def ports(self) -> dict[str, tuple[Value, None]]:
+        """Ports of the exported module, structures as plain vectors."""
+        return {name: (Value.cast(getattr(self, name)), None) for name in self.signature.members}
+
+    def elaborate(self, platform) -> Module:
+        """Connect player, engine or wire, DRAM model and the modules behind DPI-C."""
+        m = Module()
+        config = self._config
+        id_bits = config.id_bits if self._bare else config.memory_id_bits
+        geometry = Geometry(config.data_bits, config.address_bits, id_bits, self._banks)
+        m.submodules.player = player = Player(host_signature(config))
+        m.submodules.dram = dram = DramModel(geometry)
+        m.submodules.array = array = NativeArray(array_signature(geometry))
+        wiring.connect(m, dram.array, array.port)
+        m.d.comb += [
+            array.handle.eq(self.handle), dram.timing.eq(self.timing),
+            player.settings.eq(self.settings), player.run.eq(self.run), self.done.eq(player.done),
+            self.counters.eq(player.counters), player.histogram.eq(self.histogram),
+            player.bin.eq(self.bin), self.count.eq(player.count),
+        ]
+        if self._bare:
+            connect_wire(m, player.bus, dram.bus)
+        else:
+            self._elaborate_engine(m, player, dram)
+        self._elaborate_source(m, player)
+        self._elaborate_observer(m, player.bus)
+        return m
+
+    def _elaborate_engine(self, m: Module, player: Player, dram: DramModel) -> None:
+        from casemate.top import Casemate
+
+        m.submodules.engine = engine = Casemate(self._config)
+        wiring.connect(m, player.bus, engine.s_axi)
+        wiring.connect(m, engine.m_axi, dram.bus)
+        m.d.comb += [
+            engine.key.valid.eq(self.key_valid), self.key_ready.eq(engine.key.ready),
+            engine.key.p.slot.eq(self.key_slot), Value.cast(engine.key.p.name).eq(self.key_name),
+            engine.key.p.key.eq(self.key_value),
+            engine.slot.valid.eq(self.slot_valid), self.slot_ready.eq(engine.slot.ready),
+            engine.slot.p.slot.eq(self.slot_slot), engine.slot.p.valid.eq(self.slot_enable),
+            engine.slot.p.domain.eq(self.slot_domain), engine.slot.p.encrypt.eq(self.slot_encrypt),
+            engine.slot.p.authenticate.eq(self.slot_authenticate),
+            self.engine_idle.eq(engine.idle),
+        ]
+
+    def _elaborate_source(self, m: Module, player: Player) -> None:
+        line, distance = Signal(LINE_BITS), Signal(32)
+        write, dependent = Signal(), Signal()
+        m.submodules.source = Instance(
+            "casemate_record_source", i_clk=ClockSignal(), i_rst=ResetSignal(),
+            i_handle=self.handle, i_run=self.run, i_ready=player.i.ready, o_valid=player.i.valid,
+            o_line=line, o_distance=distance, o_write=write, o_dependent=dependent,
+            o_ended=player.end)
+        m.d.comb += [player.i.p.line.eq(line), player.i.p.distance.eq(distance),
+                     player.i.p.write.eq(write), player.i.p.dependent.eq(dependent)]
+
+    def _elaborate_observer(self, m: Module, bus: wiring.PureInterface) -> None:
+        def widened(name: str, width: int) -> Value:
+            value = Value.cast(getattr(bus, name))
+            return Value.cast(Const(0, width)) | value
+
+        ports = {f"i_{name}": getattr(bus, name) for name in (
+            "arvalid", "arready", "awvalid", "awready", "rdata", "rresp", "rlast", "rvalid",
+            "rready", "bresp", "bvalid", "bready")}
+        ports |= {f"i_{name}": widened(name, 32) for name in ("arid", "awid", "rid", "bid")}
+        ports |= {f"i_{name}": widened(name, 64) for name in ("araddr", "awaddr")}
+        m.submodules.observer = Instance(
+            "casemate_observer", p_DATA_BITS=self._config.data_bits, i_clk=ClockSignal(),
+            i_rst=ResetSignal(), i_handle=self.handle, **ports)

@@ -1,0 +1,447 @@
+"""Simulates a trace: player, engine or bare wire, and DRAM, cycle by cycle, natively.
+
+``simulate`` is the whole interface; the pieces are in `native`.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from casemate.config import LINE_BYTES, EngineConfig
+from numpy.typing import NDArray
+
+from casemate_sim.dram.timing import DramTiming, timing_preset
+from casemate_sim.model.keys import derive_key
+from casemate_sim.toolchain import package_versions, toolchain
+from casemate_sim.trace import RECORD
+
+if TYPE_CHECKING:
+    from casemate_sim.native.simulation import NativeSimulation
+
+__all__ = ["DOMAIN", "MODES", "PlayerConfig", "Progress", "Result", "SimulationSecrets",
+           "create_simulation", "secrets_of_seed", "simulate"]
+
+MODES = ("bare", "plain", "xts")
+"""What stands between player and DRAM: nothing, or the engine in one of its modes."""
+
+DOMAIN = 1
+"""Domain ID of a simulation's traffic; it has slot 0."""
+
+_STEP_SECONDS = 0.2
+_HANG_CYCLES = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayerConfig:
+    """The core that plays the trace.
+
+    Parameters
+    ----------
+    outstanding_reads, outstanding_writes:
+        Most lines being read, and being written, at the same time: 1 to 64.
+    instructions_per_cycle:
+        Speed of the core between the records, up to 255 and in steps of 1/256.
+    window_instructions:
+        How many instructions the core may be past its oldest outstanding read: its reorder buffer.
+        1 to 1048575.
+    ids:
+        AXI IDs in use per direction, a power of two up to 16; responses of different IDs may
+        overtake each other.
+    """
+
+    outstanding_reads: int = 16
+    outstanding_writes: int = 16
+    instructions_per_cycle: float = 1.0
+    window_instructions: int = 192
+    ids: int = 4
+
+    def __post_init__(self) -> None:
+        for name in ("outstanding_reads", "outstanding_writes"):
+            if not 1 <= getattr(self, name) <= 64:
+                raise ValueError(f"{name} must be 1 to 64, not {getattr(self, name)}")
+        if not 1 / 256 <= self.instructions_per_cycle <= 255:
+            raise ValueError("instructions_per_cycle must be 1/256 to 255, not "
+                             f"{self.instructions_per_cycle}")
+        if not 1 <= self.window_instructions < 1 << 20:
+            raise ValueError("window_instructions must be 1 to 1048575, not "
+                             f"{self.window_instructions}")
+        if self.ids not in (1, 2, 4, 8, 16):
+            raise ValueError(f"ids must be 1, 2, 4, 8 or 16, not {self.ids}")
+
+    def settings(self, config: EngineConfig) -> dict[str, int]:
+        """Return the values of the player's ``SETTINGS`` for the data window of `config`."""
+        if self.ids > 1 << config.id_bits:
+            raise ValueError(f"ids = {self.ids} needs more than the {config.id_bits} ID bits of "
+                             f"configuration {config.name!r}")
+        return {
+            "base": config.data_base // LINE_BYTES, "reads": self.outstanding_reads,
+            "writes": self.outstanding_writes, "rate": round(256 * self.instructions_per_cycle),
+            "window": self.window_instructions, "id_mask": self.ids - 1, "domain": DOMAIN,
+        }
+
+
+@dataclass(frozen=True)
+class SimulationSecrets:
+    """Root key and boot nonce of a simulation; every other key follows from them."""
+
+    root_key: bytes
+    boot_nonce: bytes
+
+
+def secrets_of_seed(seed: int) -> SimulationSecrets:
+    """Return the secrets of a simulation with `seed`."""
+    source = random.Random(f"casemate secrets {seed}")
+    return SimulationSecrets(source.randbytes(32), source.randbytes(16))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a simulation is.
+
+    Attributes
+    ----------
+    records, total:
+        Records played, and in the trace.
+    cycles:
+        Cycles so far.
+    seconds:
+        Wall seconds so far, without the build.
+    """
+
+    records: int
+    total: int
+    cycles: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a simulation measured.
+
+    Attributes
+    ----------
+    mode, config, config_digest, dram, player, seed:
+        What was simulated; ``config`` is the configuration's name.
+    records, records_played:
+        Records of the trace, and how many the player took.
+    cycles:
+        From the first record until everything was answered.
+    instructions:
+        Executed by the core.
+    reads, writes:
+        Lines read and written.
+    bytes_read, bytes_written:
+        Bytes on the host's bus.
+    error_responses:
+        Responses other than OKAY.
+    window_stalls, record_stalls:
+        Cycles in which the core stood still: for its window; at a record that could not go.
+    latency:
+        Histograms ``read_first``, ``read_last`` and ``write``: 1024 bins, bin i counts latencies of
+        i cycles, the last one those from 1023 on. A read's latency counts from the cycle in which
+        ARVALID is first high to the transfer of its first, or last, beat; a write's from AWVALID
+        to the response.
+    interval, samples:
+        Bandwidth over time: rows of (cycle, bytes read, bytes written), the bytes since the row
+        before, one row per ``interval`` cycles.
+    reads_checked:
+        Reads whose data were compared with what this run wrote.
+    data_errors:
+        Descriptions of reads with illegal data, the first ones; ``data_error_count`` of them.
+    wall_seconds, cycles_per_second, build_seconds:
+        Speed of the simulation; the build of the model counts apart.
+    versions:
+        Tools and packages.
+    interrupted:
+        Ctrl-C ended it; the numbers are those up to then.
+    image:
+        With `keep_image`: DRAM pages of 4 KiB by address.
+    expected:
+        With `keep_image`: (line, domain, data) arrays of what was last written.
+    """
+
+    mode: str
+    config: str
+    config_digest: str
+    dram: DramTiming
+    player: PlayerConfig
+    seed: int
+    records: int
+    records_played: int
+    cycles: int
+    instructions: int
+    reads: int
+    writes: int
+    bytes_read: int
+    bytes_written: int
+    error_responses: int
+    window_stalls: int
+    record_stalls: int
+    latency: Mapping[str, NDArray[np.uint32]]
+    interval: int
+    samples: NDArray[np.uint64]
+    reads_checked: int
+    data_error_count: int
+    data_errors: tuple[str, ...]
+    wall_seconds: float
+    cycles_per_second: float
+    build_seconds: float
+    versions: Mapping[str, str]
+    interrupted: bool = False
+    image: Mapping[int, bytes] | None = field(default=None, repr=False)
+    expected: tuple[NDArray[np.uint64], NDArray[np.uint16], NDArray[np.uint8]] | None = field(
+        default=None, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """No read returned illegal data and no response was an error."""
+        return self.data_error_count == 0 and self.error_responses == 0
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes per cycle on the host's bus, both directions together."""
+        return (self.bytes_read + self.bytes_written) / self.cycles if self.cycles else 0.0
+
+    @property
+    def instructions_per_cycle(self) -> float:
+        """Instructions per cycle that the core reached."""
+        return self.instructions / self.cycles if self.cycles else 0.0
+
+    @property
+    def nanoseconds_per_cycle(self) -> float:
+        """Length of a cycle of the DRAM controller."""
+        return 1000 / self.dram.clock_mhz
+
+    def percentile(self, share: float, kind: str = "read_last") -> int | None:
+        """Return the latency in cycles that `share` (0 to 1) of the accesses do not exceed.
+
+        None if there were no accesses of that kind.
+        """
+        total = np.cumsum(self.latency[kind], dtype=np.int64)
+        if total[-1] == 0:
+            return None
+        return int(np.searchsorted(total, max(1, math.ceil(share * int(total[-1])))))
+
+    def mean_latency(self, kind: str = "read_last") -> float | None:
+        """Return the mean latency in cycles; None if there were no accesses of that kind."""
+        counts = self.latency[kind].astype(np.float64)
+        return float(counts @ np.arange(len(counts)) / counts.sum()) if counts.any() else None
+
+    def as_dict(self) -> dict[str, object]:
+        """Everything but image and expected data, as plain JSON values.
+
+        Histograms become ``[[cycles, count], ...]`` without empty bins.
+        """
+        values: dict[str, object] = {
+            name: getattr(self, name) for name in (
+                "mode", "config", "config_digest", "seed", "records", "records_played", "cycles",
+                "instructions", "reads", "writes", "bytes_read", "bytes_written",
+                "error_responses", "window_stalls", "record_stalls", "reads_checked",
+                "data_error_count", "interval", "wall_seconds", "cycles_per_second",
+                "build_seconds", "interrupted")}
+        values |= {
+            "dram": self.dram.as_dict(), "player": asdict(self.player),
+            "bandwidth_bytes_per_cycle": self.bandwidth,
+            "instructions_per_cycle": self.instructions_per_cycle,
+            "latency_percentiles": {
+                kind: {f"p{100 * share:g}": self.percentile(share, kind)
+                       for share in (0.5, 0.9, 0.99, 1.0)} | {"mean": self.mean_latency(kind)}
+                for kind in self.latency},
+            "latency_histograms": {
+                kind: [[int(i), int(bins[i])] for i in np.flatnonzero(bins)]
+                for kind, bins in self.latency.items()},
+            "samples": self.samples.tolist(), "data_errors": list(self.data_errors),
+            "versions": dict(self.versions),
+        }
+        return values
+
+
+def create_simulation(
+    config: EngineConfig, mode: str, timing: DramTiming, *, player: PlayerConfig | None = None,
+    seed: int = 0, wave: str | None = None, interval: int = 1024,
+) -> NativeSimulation:
+    """Build (or find) the model and return it ready to run: reset, settings, keys, slot.
+
+    `simulate` does this; tests and benches that need the back door start here.
+
+    Parameters
+    ----------
+    config, mode, player, seed:
+        See `simulate`.
+    timing:
+        The DRAM.
+    wave:
+        ``"vcd"`` or ``"fst"`` to be able to write a waveform.
+    interval:
+        Cycles between samples of the bandwidth.
+    """
+    from casemate_sim.native.library import build_library
+    from casemate_sim.native.simulation import NativeSimulation
+
+    if mode not in MODES:
+        raise ValueError(f"no mode is called {mode!r}; there are {', '.join(MODES)}")
+    settings = (player or PlayerConfig()).settings(config)
+    simulation = NativeSimulation(
+        build_library(config, bare=mode == "bare", banks=timing.banks, wave=wave))
+    simulation.configure(settings, timing, interval=interval)
+    if mode != "bare":
+        secrets = secrets_of_seed(seed)
+        for index, name in enumerate(("K1", "K2")):
+            simulation.load_key(0, index, derive_key(
+                secrets.root_key, secrets.boot_nonce, name, DOMAIN, 0, config.aes_bits))
+        simulation.wait_idle()
+        simulation.set_slot(0, DOMAIN, encrypt=mode == "xts", authenticate=False)
+    return simulation
+
+
+def _check_records(records: NDArray, config: EngineConfig) -> None:
+    if records.dtype != RECORD:
+        raise ValueError(f"records must have the dtype of casemate_sim.trace.RECORD, not "
+                         f"{records.dtype}")
+    if len(records) == 0:
+        raise ValueError("the trace has no record")
+    largest = int(records["line"].max())
+    if largest >= config.lines:
+        raise ValueError(
+            f"the trace reaches line {largest:#x}, but the data window of configuration "
+            f"{config.name!r} has {config.lines:#x} lines ({config.data_bytes} bytes)")
+
+
+def _play(simulation: NativeSimulation, total: int, progress: Callable[[Progress], None] | None,
+          started: float) -> bool:
+    """Run until everything is done; return whether Ctrl-C ended it."""
+    from casemate_sim.native.simulation import SimulationError
+
+    step, quiet, before = 2000, 0, (-1, -1, -1)
+    try:
+        while True:
+            begun = time.monotonic()
+            done = simulation.run(step)
+            elapsed = time.monotonic() - begun
+            if progress is not None:
+                progress(Progress(simulation.records_taken, total, simulation.cycle,
+                                  time.monotonic() - started))
+            if done:
+                return False
+            counters = simulation.counters()
+            now = (counters["reads"], counters["writes"], counters["instructions"])
+            quiet = quiet + step if now == before else 0
+            before = now
+            if quiet > _HANG_CYCLES:
+                raise SimulationError(
+                    f"nothing happened for {quiet} cycles: {now[0]} reads and {now[1]} writes were "
+                    f"answered, {simulation.records_taken} of {total} records taken")
+            step = max(1000, min(10_000_000, int(step * _STEP_SECONDS / max(elapsed, 1e-3))))
+    except KeyboardInterrupt:
+        return True
+
+
+def simulate(
+    records: NDArray, *, config: EngineConfig, mode: str, dram: str | DramTiming = "ddr3-1066",
+    player: PlayerConfig | None = None, seed: int = 0, wave: Path | None = None,
+    wave_cycles: tuple[int, int] | None = None,
+    progress: Callable[[Progress], None] | None = None, keep_image: bool = False,
+    interval: int = 1024,
+) -> Result:
+    """Play a trace and measure.
+
+    Parameters
+    ----------
+    records:
+        The trace, dtype ``casemate_sim.trace.RECORD``.
+    config:
+        The engine's configuration; for the bare wire its bus and its data window count.
+    mode:
+        ``"bare"`` (no engine), ``"plain"`` or ``"xts"``.
+    dram:
+        Name of a timing preset, or a timing.
+    player:
+        The core that plays the trace.
+    seed:
+        Of the keys. The same seed gives the same simulation, bit for bit.
+    wave:
+        Waveform to write, ``.vcd`` or ``.fst``, with a ``.gtkw`` and a Surfer command file beside
+        it.
+    wave_cycles:
+        First and last cycle of the waveform, counted from reset; everything by default.
+    progress:
+        Called at least twice a second.
+    keep_image:
+        Fill in the result's ``image`` and ``expected``.
+    interval:
+        Cycles between samples of the bandwidth.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not possible, or the trace does not fit the data window.
+    ToolError
+        If the model cannot be built.
+    SimulationError
+        If an assertion of the RTL fails or nothing moves any more.
+    """
+    from casemate_sim.native.simulation import write_data
+    from casemate_sim.native.waves import write_save_files
+
+    timing = timing_preset(dram) if isinstance(dram, str) else dram
+    player = player or PlayerConfig()
+    _check_records(records, config)
+    suffix = None
+    if wave is not None:
+        suffix = wave.suffix[1:].lower()
+        if suffix not in ("vcd", "fst"):
+            raise ValueError(f"a waveform's name ends in .vcd or .fst, not {wave.name!r}")
+        if not wave.resolve().parent.is_dir():
+            raise ValueError(f"the folder of {wave} does not exist")
+
+    build_started = time.monotonic()
+    simulation = create_simulation(config, mode, timing, player=player, seed=seed, wave=suffix,
+                                   interval=interval)
+    with simulation:
+        build_seconds = time.monotonic() - build_started
+        simulation.load_records(records)
+        if wave is not None:
+            simulation.trace(wave, first=(wave_cycles or (0, 0))[0],
+                             **({"last": wave_cycles[1]} if wave_cycles else {}))
+        first_cycle = simulation.cycle
+        started = time.monotonic()
+        interrupted = _play(simulation, len(records), progress, started)
+        seconds = time.monotonic() - started
+        simulated = simulation.cycle - first_cycle
+        counters = simulation.counters()
+        report = simulation.check()
+        beat_bytes = config.data_bits // 8
+        samples = simulation.samples()
+        samples[1:, 1:] -= samples[:-1, 1:].copy()
+        samples[:, 1:] *= np.uint64(beat_bytes)
+        samples[:, 0] -= np.uint64(first_cycle)
+        image = expected = None
+        if keep_image:
+            image = dict(simulation.pages())
+            lines, sequences = simulation.written()
+            expected = (lines, np.full(len(lines), DOMAIN, dtype=np.uint16),
+                        write_data(lines, sequences))
+        played = simulation.records_taken
+        latency = {name: simulation.histogram(name) for name in (
+            "read_first", "read_last", "write")}
+    if wave is not None:
+        write_save_files(wave, engine=mode != "bare")
+    return Result(
+        mode=mode, config=config.name, config_digest=config.digest, dram=timing, player=player,
+        seed=seed, records=len(records), records_played=played, cycles=counters["cycles"],
+        instructions=counters["instructions"], reads=counters["reads"],
+        writes=counters["writes"], bytes_read=counters["read_beats"] * beat_bytes,
+        bytes_written=counters["write_beats"] * beat_bytes, error_responses=counters["errors"],
+        window_stalls=counters["window_stalls"], record_stalls=counters["record_stalls"],
+        latency=latency, interval=interval, samples=samples, reads_checked=report.checked,
+        data_error_count=report.failed, data_errors=tuple(str(e) for e in report.errors),
+        wall_seconds=seconds, cycles_per_second=simulated / max(seconds, 1e-9),
+        build_seconds=build_seconds, versions=toolchain().versions | package_versions(),
+        interrupted=interrupted, image=image, expected=expected)
