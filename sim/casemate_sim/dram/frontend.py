@@ -17,7 +17,7 @@ def array_signature(geometry: Geometry) -> ArraySignature:
                           address_bits=geometry.address_bits - geometry.beat_bits)
 
 
-def burst_from_channel(m: Module, geometry: Geometry, bus, channel: str) -> Signal:
+def burst_from_channel(m: Module, geometry: Geometry, bus, channel: str) -> data.View:
     """Return the burst on channel ``aw`` or ``ar`` and assert that it stays inside its line."""
     burst = Signal(geometry.burst, name=f"{channel}_burst")
     address = getattr(bus, f"{channel}addr")
