@@ -65,7 +65,7 @@ def test_128_mib_with_1024_root_counters_stores_three_levels() -> None:
 
 
 def test_regions_may_be_placed_by_hand() -> None:
-    config = EngineConfig(data_bytes=64 * KIB, data_base=1 * MIB, leaf_base=0, node_bases=(2 * MIB,),
+    config = EngineConfig(data_bytes=64 * KIB, data_base=MIB, leaf_base=0, node_bases=(2 * MIB,),
                           root_counters=64)
     assert [region.base for region in config.regions] == [1 * MIB, 0, 2 * MIB]
 
@@ -169,7 +169,7 @@ def test_an_impossible_cipher_is_refused_with_name_and_value(
 def test_an_impossible_leaf_is_refused_with_name_and_value() -> None:
     with pytest.raises(ConfigError, match=r"^lines = 3 is not possible: a power of two$"):
         LeafShape(lines=3)
-    with pytest.raises(ConfigError, match=r"^leaf = '944 bits' is not possible: at most 512 bits$"):
+    with pytest.raises(ConfigError, match=r"^leaf = '948 bits' is not possible: at most 512 bits$"):
         LeafShape(lines=8)
 
 
