@@ -31,7 +31,7 @@ class RequestQueue(wiring.Component):
 
     A column access goes to the oldest request whose row is open and whose bank allows it; with
     `ordered`, not before an older one of the same ID. A row command goes to the oldest request
-    that needs one and may have it: no row is closed while a request of this queue wants it. After
+    that needs one and may have it: no row is closed while a request of this queue could use it. After
     ``starvation`` accesses that overtook the oldest request only that one is served.
 
     Parameters
@@ -182,9 +182,10 @@ class RequestQueue(wiring.Component):
         return found, index
 
     def _choose_row(self, m: Module, entries: list, starving) -> None:
+        # Not the rows of requests that wait for an older one of their ID: it may need the bank
         wanted = Signal(self._geometry.banks)
         m.d.comb += wanted.eq(sum_or(
-            Mux(entry.valid & entry.hit & ~entry.request.bankless,
+            Mux(entry.valid & entry.hit & ~entry.request.bankless & (entry.older == 0),
                 Const(1, self._geometry.banks) << entry.request.bank, 0) for entry in entries))
         closable = Signal(self._geometry.banks)
         m.d.comb += closable.eq(self.precharge_ready & ~wanted)
