@@ -17,8 +17,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ __all__ = ["RecordError", "Recorder", "Recording", "record"]
 _CHUNK_BYTES = 4 << 20
 _PIPE_BYTES = 1 << 20
 _PAUSE_SECONDS = 0.005
+_PATIENCE_SECONDS = 5
 _MOST_DISTANCE = 2**32 - 1
 
 
@@ -204,9 +205,9 @@ def record(command: Sequence[str], output: Path | str, *,
     with writer(output, header) as trace:
         run = _Run([valgrind, *options], command)
         limited = _consume(run, recorder, trace, maximum_records, maximum_instructions, progress)
-        exit_code = run.finish()
         if not recorder.accesses:
-            raise RecordError(f"{command[0]}: valgrind recorded nothing (exit code {exit_code})")
+            raise RecordError(
+                f"{command[0]}: valgrind recorded nothing (exit code {run.exit_code})")
         trace.header = replace(header, instructions=recorder.instructions,
                                window_bytes=pages.window_bytes)
     return Recording(
@@ -214,7 +215,7 @@ def record(command: Sequence[str], output: Path | str, *,
         writes=trace.records - trace.reads, pages=pages.pages,
         window_bytes=pages.window_bytes,
         misses=recorder.caches.misses() if recorder.caches else {},
-        interrupted=run.interrupted, limited=limited, exit_code=exit_code,
+        interrupted=run.interrupted, limited=limited, exit_code=run.exit_code,
         seconds=time.monotonic() - begin)
 
 
@@ -235,22 +236,23 @@ def _consume(run: _Run, recorder: Recorder, trace: TraceWriter, maximum_records:
              maximum_instructions: int | None,
              progress: Callable[[int, int], None] | None) -> bool:
     """Record until the program or a limit ends; return whether it was a limit."""
-    for text in run.texts():
-        try:
-            records = recorder.take(parse(text))
-        except LackeyError as error:
-            raise RecordError(f"valgrind printed what is not understood: {error}") from None
-        except PageError as error:
-            raise RecordError(f"{error}; give a larger one") from None
-        if maximum_records is not None:
-            records = records[:maximum_records - trace.records]
-        trace.append(records)
-        if progress is not None:
-            progress(recorder.instructions, trace.records)
-        if maximum_records is not None and trace.records >= maximum_records:
-            return True
-        if maximum_instructions is not None and recorder.instructions >= maximum_instructions:
-            return True
+    with closing(run.texts()) as texts:
+        for text in texts:
+            try:
+                records = recorder.take(parse(text))
+            except LackeyError as error:
+                raise RecordError(f"valgrind printed what is not understood: {error}") from None
+            except PageError as error:
+                raise RecordError(f"{error}; give a larger one") from None
+            if maximum_records is not None:
+                records = records[:maximum_records - trace.records]
+            trace.append(records)
+            if progress is not None:
+                progress(recorder.instructions, trace.records)
+            if maximum_records is not None and trace.records >= maximum_records:
+                return True
+            if maximum_instructions is not None and recorder.instructions >= maximum_instructions:
+                return True
     return False
 
 
@@ -259,6 +261,7 @@ class _Run:
 
     def __init__(self, valgrind: list[str], command: Sequence[str]) -> None:
         self.interrupted = False
+        self.exit_code = 0
         self._valgrind = valgrind
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
@@ -281,7 +284,7 @@ class _Run:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def texts(self) -> Iterator[bytes]:
+    def texts(self) -> Generator[bytes]:
         """Start the program and yield what valgrind prints, in pieces of whole lines."""
         source, sink = os.pipe()
         with suppress(OSError):  # a small pipe works, too
@@ -294,9 +297,21 @@ class _Run:
                 os.close(sink)
             try:
                 yield from self._pieces(pipe.fileno())
+                self.exit_code = self._process.wait()
             finally:
-                if self._process.poll() is None:
-                    self._process.terminate()
+                self._end()
+
+    def _end(self) -> None:
+        """End the program if it still runs: a limit was reached or something went wrong."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            self.exit_code = process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            self.exit_code = process.wait()
 
     def _pieces(self, pipe: int) -> Iterator[bytes]:
         waiting = bytearray()
@@ -311,12 +326,3 @@ class _Run:
                 time.sleep(_PAUSE_SECONDS)
         # The last line is cut off if the program was ended.
         yield bytes(waiting[:waiting.rfind(b"\n") + 1])
-
-    def finish(self) -> int:
-        """Wait for the program's end and return its exit code."""
-        assert self._process is not None
-        try:
-            return self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
