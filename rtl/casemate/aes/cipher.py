@@ -1,0 +1,244 @@
+"""AES as a block cipher, pipelined or iterative, with round keys for many keys (FIPS 197).
+
+Bit and byte order: byte i of a block is bits 8i to 8i+7.
+
+Decryption is the straightforward inverse cipher (section 5.3), which uses the round keys of
+encryption as they are, so that one key expansion serves both directions.
+"""
+
+from amaranth import Module, Mux, Signal, Value
+from amaranth.hdl import ShapeLike
+from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ..config import CipherConfig, SBox
+from .round import mix_columns, shift_rows
+from .sbox import SubBytes
+from .signature import RoundKeyWrite
+
+__all__ = ["Direction", "IterativeCipher", "PipelinedCipher", "create_cipher"]
+
+
+class Direction(enum.Enum):
+    """What a cipher does to a block."""
+
+    ENCRYPT = 0
+    DECRYPT = 1
+
+
+class _Cipher(wiring.Component):
+    """What both constructions share: the interface.
+
+    Parameters
+    ----------
+    config:
+        Construction.
+    aes_bits:
+        Key size: 128 or 256.
+    direction:
+        Encrypt or decrypt.
+    keys:
+        Number of keys whose round keys are held; consecutive blocks may use different ones.
+    tag:
+        Shape of what accompanies a block unchanged.
+
+    Members
+    -------
+    i: In(stream.Signature({"block": 128, "key": range(keys), "tag": tag}))
+        Blocks, each with the index of its key.
+    o: Out(stream.Signature({"block": 128, "tag": tag}, always_ready=True))
+        Results, in the order of the blocks.
+    round_key: In(RoundKeyWrite(keys))
+        A key's round keys must not change while its blocks are inside.
+
+    Attributes
+    ----------
+    latency: int
+        Cycles from a transfer on `i` to its result on `o`.
+    interval: int
+        Cycles from one transfer on `i` to the next possible one.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    latency: int
+    interval: int
+
+    def __init__(self, config: CipherConfig, *, aes_bits: int, direction: Direction, keys: int,
+                 tag: ShapeLike):
+        self._config = config
+        self._rounds = {128: 10, 256: 14}[aes_bits]
+        self._decrypt = direction is Direction.DECRYPT
+        self._keys = keys
+        self._tag = tag
+        super().__init__({
+            "i": In(stream.Signature(data.StructLayout(
+                {"block": 128, "key": range(keys), "tag": tag}))),
+            "o": Out(stream.Signature(data.StructLayout({"block": 128, "tag": tag}),
+                                      always_ready=True)),
+            "round_key": In(RoundKeyWrite(keys)),
+        })
+
+    def _round_key(self, step: int) -> int:
+        """Number of the round key that is added in the given step, counted from 0."""
+        return self._rounds - step if self._decrypt else step
+
+    def _mix(self, substituted: Value, key: Value, *, last: Value | bool) -> Value:
+        """What follows SubBytes in a round."""
+        if self._decrypt:
+            added = substituted ^ key
+            return Mux(last, added, mix_columns(added, inverse=True))
+        return Mux(last, substituted, mix_columns(substituted)) ^ key
+
+
+class PipelinedCipher(_Cipher):
+    __doc__ = f"""One block per cycle; never stalls.
+
+    Latency in cycles: the rounds (10 or 14), divided by ``rounds_per_stage`` or multiplied by
+    ``registers_per_round``. The initial AddRoundKey costs nothing.
+
+    {_Cipher.__doc__}"""
+
+    interval = 1
+
+    @property
+    def latency(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Cycles from a transfer on `i` to its result on `o`."""
+        config = self._config
+        return self._rounds // config.rounds_per_stage * config.registers_per_round
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self._config
+        m.d.comb += self.i.ready.eq(1)
+        carried = data.StructLayout({"key": range(self._keys), "tag": self._tag})
+        valid: Value = self.i.valid
+        side = Signal(carried)
+        m.d.comb += [side.key.eq(self.i.payload.key), side.tag.eq(self.i.payload.tag)]
+        state: Value = self.i.payload.block ^ self._stored_key(m, 0, side.key)
+
+        def registered(state: Value | None) -> Signal | None:
+            """Put a register behind the state (if any) and what accompanies it."""
+            nonlocal valid, side
+            next_valid, next_side = Signal(), Signal(carried, reset_less=True)
+            m.d.sync += [next_valid.eq(valid), next_side.eq(side)]
+            valid, side = next_valid, next_side
+            if state is None:
+                return None
+            held = Signal(128, reset_less=True)
+            m.d.sync += held.eq(state)
+            return held
+
+        for step in range(1, self._rounds + 1):
+            sub = SubBytes(config.sbox, inverse=self._decrypt)
+            m.submodules[f"sub_{step}"] = sub
+            m.d.comb += sub.i.eq(shift_rows(state, inverse=self._decrypt))
+            substituted = sub.o
+            if config.sbox is SBox.BLOCK_RAM:
+                registered(None)
+            elif config.registers_per_round == 2:
+                substituted = registered(substituted)
+            state = self._mix(substituted, self._stored_key(m, step, side.key),
+                              last=step == self._rounds)
+            own = config.registers_per_round - (config.sbox is SBox.BLOCK_RAM)
+            if own and step % config.rounds_per_stage == 0:
+                state = registered(state)
+        m.d.comb += [
+            self.o.valid.eq(valid), self.o.payload.block.eq(state),
+            self.o.payload.tag.eq(side.tag),
+        ]
+        return m
+
+    def _stored_key(self, m: Module, step: int, key: Value) -> Value:
+        """Round keys beside their stage: a small RAM indexed by key, read combinationally."""
+        memory = Memory(shape=128, depth=self._keys, init=[])
+        m.submodules[f"round_key_{step}"] = memory
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        m.d.comb += [
+            write.en.eq(self.round_key.valid
+                        & (self.round_key.round == self._round_key(step))),
+            write.addr.eq(self.round_key.key), write.data.eq(self.round_key.value),
+            read.addr.eq(key),
+        ]
+        return read.data
+
+
+class IterativeCipher(_Cipher):
+    __doc__ = f"""One block at a time, ``rounds_per_stage`` rounds per cycle.
+
+    Ready while it holds no block, and in the cycle in which it delivers one. Latency: the rounds
+    divided by ``rounds_per_stage`` (twice as many with ``block_ram``), plus 1 cycle.
+
+    {_Cipher.__doc__}"""
+
+    @property
+    def latency(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Cycles from a transfer on `i` to its result on `o`."""
+        per_round = 2 if self._config.sbox is SBox.BLOCK_RAM else 1
+        return self._rounds // self._config.rounds_per_stage * per_round + 1
+
+    @property
+    def interval(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Cycles from one transfer on `i` to the next possible one."""
+        return self.latency
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self._config
+        step = Signal(range(self._rounds + 2))  # 0: idle, or the result is there
+        done = Signal()
+        state = Signal(128, reset_less=True)
+        side = Signal(data.StructLayout({"key": range(self._keys), "tag": self._tag}),
+                      reset_less=True)
+
+        m.submodules.round_keys = memory = Memory(shape=128, depth=self._keys * 16, init=[])
+        write = memory.write_port()
+        m.d.comb += [
+            write.en.eq(self.round_key.valid),
+            write.addr.eq(self.round_key.key * 16 + self.round_key.round),
+            write.data.eq(self.round_key.value),
+        ]
+
+        def stored_key(number: Value, key: Value) -> Value:
+            read = memory.read_port(domain="comb")
+            m.d.comb += read.addr.eq(
+                key * 16 + (self._rounds - number if self._decrypt else number))
+            return read.data
+
+        next_state: Value = state
+        for offset in range(config.rounds_per_stage):
+            sub = SubBytes(config.sbox, inverse=self._decrypt)
+            m.submodules[f"sub_{offset}"] = sub
+            m.d.comb += sub.i.eq(shift_rows(next_state, inverse=self._decrypt))
+            next_state = self._mix(sub.o, stored_key(step + offset, side.key),
+                                   last=step + offset == self._rounds)
+        # A block-RAM S-box answers in the second cycle of a round.
+        substituted = Signal(init=config.sbox is not SBox.BLOCK_RAM)
+        if config.sbox is SBox.BLOCK_RAM:
+            m.d.sync += substituted.eq((step != 0) & ~substituted)
+        m.d.comb += [
+            self.i.ready.eq(step == 0),
+            self.o.valid.eq(done), self.o.payload.block.eq(state),
+            self.o.payload.tag.eq(side.tag),
+        ]
+        m.d.sync += done.eq(0)
+        with m.If(step == 0):
+            with m.If(self.i.valid):
+                m.d.sync += [
+                    step.eq(1), side.key.eq(self.i.payload.key), side.tag.eq(self.i.payload.tag),
+                    state.eq(self.i.payload.block
+                             ^ stored_key(step, self.i.payload.key)),
+                ]
+        with m.Elif(substituted):
+            m.d.sync += [state.eq(next_state), step.eq(step + config.rounds_per_stage)]
+            with m.If(step + config.rounds_per_stage > self._rounds):
+                m.d.sync += [step.eq(0), done.eq(1)]
+        return m
+
+
+def create_cipher(config: CipherConfig, *, aes_bits: int, direction: Direction, keys: int,
+                  tag: ShapeLike) -> PipelinedCipher | IterativeCipher:
+    """Create the core that `config` describes; see ``PipelinedCipher`` and ``IterativeCipher``."""
+    kind = PipelinedCipher if config.pipelined else IterativeCipher
+    return kind(config, aes_bits=aes_bits, direction=direction, keys=keys, tag=tag)

@@ -1,0 +1,26 @@
+"""Bundles of the block ciphers."""
+
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
+
+__all__ = ["RoundKeyWrite"]
+
+
+class RoundKeyWrite(wiring.Signature):
+    """A write port for round keys, one in each cycle with ``valid``.
+
+    Parameters
+    ----------
+    keys:
+        Number of keys that a cipher holds.
+
+    Members
+    -------
+    valid: Out(1), key: Out(range(keys)), round: Out(4), value: Out(128)
+        ``value`` is round key ``round`` (0 is the initial AddRoundKey's) of key ``key``.
+    """
+
+    def __init__(self, keys: int):
+        super().__init__({
+            "valid": Out(1), "key": Out(range(keys)), "round": Out(4), "value": Out(128),
+        })
