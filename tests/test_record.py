@@ -103,6 +103,15 @@ def test_a_limit_of_instructions_ends_the_program(tmp_path: Path, stand_in: Path
     assert len(load(tmp_path / "a.trace").records) == result.records
 
 
+def test_skipped_instructions_leave_no_record(tmp_path: Path, stand_in: Path) -> None:
+    record(["walk", "500"], tmp_path / "a.trace", hierarchy=(), skip_instructions=100)
+    trace = load(tmp_path / "a.trace")
+    assert trace.records["line"].tolist() == list(range(100, 500))
+    assert (trace.records["distance"] == 1).all()
+    assert trace.header.instructions == 400
+    assert "first 100 instructions skipped" in trace.header.notes
+
+
 def test_ctrl_c_keeps_what_was_recorded_so_far(tmp_path: Path, stand_in: Path) -> None:
     output = tmp_path / "a.trace"
     code = ("import sys\n"

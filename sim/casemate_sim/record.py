@@ -51,7 +51,7 @@ class Recording:
     Parameters
     ----------
     instructions, accesses:
-        Instructions and data accesses of the program.
+        Instructions and data accesses of the program, skipped ones included.
     reads, writes:
         Records of each kind.
     pages:
@@ -97,14 +97,18 @@ class Recorder:
         The caches, first level first; none: every access to a line is a record.
     pages:
         The page table.
+    skip:
+        Instructions at the start that warm the caches and leave no record.
     """
 
-    def __init__(self, hierarchy: Sequence[CacheLevel], pages: PageTable | KeptAddresses) -> None:
+    def __init__(self, hierarchy: Sequence[CacheLevel], pages: PageTable | KeptAddresses,
+                 skip: int = 0) -> None:
         self.pages = pages
         self.caches = CacheFilter(hierarchy) if hierarchy else None
         self.instructions = 0
         self.accesses = 0
-        self._last = 0  # instruction of the last record
+        self._skip = skip
+        self._last = skip  # instruction of the last record
 
     def take(self, accesses: Accesses) -> NDArray[np.void]:
         """Return the records (``RECORD``) that `accesses` cause.
@@ -120,6 +124,9 @@ class Recorder:
         if self.caches is not None:
             cause, line, write = self.caches.filter(line, write)
         at = self.instructions + instruction[cause]
+        if self.instructions < self._skip:
+            kept = at > self._skip
+            at, line, write = at[kept], line[kept], write[kept]
         distance = np.diff(at, prepend=self._last)
         if len(at):
             self._last = int(at[-1])
@@ -146,8 +153,8 @@ def _split_lines(accesses: Accesses) -> tuple[
 def record(command: Sequence[str], output: Path | str, *,
            hierarchy: Sequence[CacheLevel] = HIERARCHIES["desktop"],
            window_bytes: int | None = None, shuffle_seed: int | None = None,
-           maximum_records: int | None = None, maximum_instructions: int | None = None,
-           follow_children: bool = False,
+           skip_instructions: int = 0, maximum_records: int | None = None,
+           maximum_instructions: int | None = None, follow_children: bool = False,
            progress: Callable[[int, int], None] | None = None) -> Recording:
     """Run a program and write the trace of its DRAM traffic.
 
@@ -165,8 +172,11 @@ def record(command: Sequence[str], output: Path | str, *,
         Size of the data window, a power of two; by default the least that holds the program.
     shuffle_seed:
         Place pages in an order shuffled by this seed; needs `window_bytes`.
+    skip_instructions:
+        Instructions at the program's start that warm the caches and leave no record.
     maximum_records, maximum_instructions:
-        End the program when either is reached.
+        End the program when either is reached; the instructions are looked at every few hundred
+        thousand of them, the skipped ones included.
     follow_children:
         Record the programs that it starts, too. Their accesses are merged as valgrind prints them,
         and equal virtual addresses of different processes share a page.
@@ -190,14 +200,15 @@ def record(command: Sequence[str], output: Path | str, *,
         raise RecordError(f"{command[0]}: no such program")
     try:
         pages = PageTable(window_bytes, shuffle_seed)
-        recorder = Recorder(hierarchy, pages)
+        recorder = Recorder(hierarchy, pages, skip_instructions)
     except PageError as error:
         raise RecordError(str(error)) from None
     placing = "in order" if shuffle_seed is None else f"shuffled by seed {shuffle_seed}"
     header = TraceHeader(
         source=shlex.join(command), window_bytes=pages.window_bytes,
         hierarchy=tuple(hierarchy),
-        notes=f"{_version(valgrind)} lackey; 4096-byte pages placed {placing} of first touch")
+        notes=f"{_version(valgrind)} lackey; 4096-byte pages placed {placing} of first touch"
+        + (f"; first {skip_instructions} instructions skipped" if skip_instructions else ""))
     options = ["--tool=lackey", "--trace-mem=yes", "--basic-counts=no",
                f"--trace-children={'yes' if follow_children else 'no'}"]
     if not follow_children:
@@ -208,8 +219,9 @@ def record(command: Sequence[str], output: Path | str, *,
         if not recorder.accesses:
             raise RecordError(
                 f"{command[0]}: valgrind recorded nothing (exit code {run.exit_code})")
-        trace.header = replace(header, instructions=recorder.instructions,
-                               window_bytes=pages.window_bytes)
+        trace.header = replace(
+            header, window_bytes=pages.window_bytes,
+            instructions=max(recorder.instructions - skip_instructions, 0))
     return Recording(
         instructions=recorder.instructions, accesses=recorder.accesses, reads=trace.reads,
         writes=trace.records - trace.reads, pages=pages.pages,
