@@ -84,12 +84,19 @@ class _Cipher(wiring.Component):
         """Number of the round key that is added in the given step, counted from 0."""
         return self._rounds - step if self._decrypt else step
 
-    def _mix(self, substituted: Value, key: Value, *, last: Value | bool) -> Value:
+    def _mix(self, m: Module, substituted: Value, key: Value, *, last: Value | bool) -> Value:
         """What follows SubBytes in a round."""
+        result = Signal(128)
         if self._decrypt:
-            added = substituted ^ key
-            return Mux(last, added, mix_columns(added, inverse=True))
-        return Mux(last, substituted, mix_columns(substituted)) ^ key
+            # A signal of its own, or each use of its bits would repeat the XOR
+            added = Signal(128)
+            m.d.comb += [
+                added.eq(substituted ^ key),
+                result.eq(Mux(last, added, mix_columns(m, added, inverse=True))),
+            ]
+        else:
+            m.d.comb += result.eq(Mux(last, substituted, mix_columns(m, substituted)) ^ key)
+        return result
 
 
 class PipelinedCipher(_Cipher):
@@ -116,7 +123,8 @@ class PipelinedCipher(_Cipher):
         valid: Value = self.i.valid
         side = Signal(carried)
         m.d.comb += [side.key.eq(self.i.payload.key), side.tag.eq(self.i.payload.tag)]
-        state: Value = self.i.payload.block ^ self._stored_key(m, 0, side.key)
+        state: Value = Signal(128)
+        m.d.comb += state.eq(self.i.payload.block ^ self._stored_key(m, 0, side.key))
 
         def registered(state: Value | None) -> Signal | None:
             """Put a register behind the state (if any) and what accompanies it."""
@@ -139,7 +147,7 @@ class PipelinedCipher(_Cipher):
                 registered(None)
             elif config.registers_per_round == 2:
                 substituted = registered(substituted)
-            state = self._mix(substituted, self._stored_key(m, step, side.key),
+            state = self._mix(m, substituted, self._stored_key(m, step, side.key),
                               last=step == self._rounds)
             own = config.registers_per_round - (config.sbox is SBox.BLOCK_RAM)
             if own and step % config.rounds_per_stage == 0:
@@ -211,7 +219,7 @@ class IterativeCipher(_Cipher):
             sub = SubBytes(config.sbox, inverse=self._decrypt)
             m.submodules[f"sub_{offset}"] = sub
             m.d.comb += sub.i.eq(shift_rows(next_state, inverse=self._decrypt))
-            next_state = self._mix(sub.o, stored_key(step + offset, side.key),
+            next_state = self._mix(m, sub.o, stored_key(step + offset, side.key),
                                    last=step + offset == self._rounds)
         # A block-RAM S-box answers in the second cycle of a round.
         substituted = Signal(init=config.sbox is not SBox.BLOCK_RAM)

@@ -3,9 +3,7 @@
 Bit and byte order: byte i of the state is bits 8i to 8i+7; column c is bytes 4c to 4c+3.
 """
 
-from amaranth import Cat, Const, Value
-
-from . import field
+from amaranth import Cat, Module, Signal, Value
 
 __all__ = ["mix_columns", "shift_rows"]
 
@@ -18,23 +16,43 @@ def shift_rows(state: Value, *, inverse: bool = False) -> Value:
         for column in range(4) for row in range(4))
 
 
-def _times(constant: int, byte: Value) -> Value:
-    """Multiply a byte by a constant in GF(2^8)."""
-    total = Const(0, 8)
-    for bit in range(8):
-        total = total ^ (byte[bit].replicate(8) & field.multiply_8(constant, 1 << bit))
-    return total
+def _double(column: Value) -> Value:
+    """Multiply each byte of a column by 2 in GF(2^8)."""
+    carry = (column >> 7) & 0x01010101
+    return (((column & 0x7F7F7F7F) << 1)
+            ^ carry ^ (carry << 1) ^ (carry << 3) ^ (carry << 4))[:32]
 
 
-def mix_columns(state: Value, *, inverse: bool = False) -> Value:
-    """MixColumns, or InvMixColumns. 128 bits to 128 bits."""
-    row_0 = (14, 11, 13, 9) if inverse else (2, 3, 1, 1)
+def _rotate(column: Value, rows: int) -> Value:
+    """Put byte ``(row + rows) % 4`` in place of each byte."""
+    return Cat(column[8 * rows:], column[:8 * rows])
+
+
+def mix_columns(m: Module, state: Value, *, inverse: bool = False) -> Value:
+    """MixColumns, or InvMixColumns. 128 bits to 128 bits.
+
+    Works on whole columns, which synthesis and simulators handle far better than single bits.
+    InvMixColumns is MixColumns behind a multiplication by (5, 0, 4, 0).
+
+    Parameters
+    ----------
+    m:
+        Module that gets the intermediate signals.
+    """
     mixed = []
-    for column in range(4):
-        for row in range(4):
-            total = Const(0, 8)
-            for source in range(4):
-                byte = state.word_select(4 * column + source, 8)
-                total = total ^ _times(row_0[(source - row) % 4], byte)
-            mixed.append(total)
+    for index in range(4):
+        column = Signal(32)
+        m.d.comb += column.eq(state.word_select(index, 32))
+        if inverse:
+            pairs, quadruple = Signal(32), Signal(32)
+            m.d.comb += [pairs.eq(_double(column ^ _rotate(column, 2))),
+                         quadruple.eq(_double(pairs) ^ column)]
+            column = quadruple
+        double, total = Signal(32), Signal(32)
+        m.d.comb += [
+            double.eq(_double(column)),
+            total.eq(double ^ _rotate(double ^ column, 1) ^ _rotate(column, 2)
+                     ^ _rotate(column, 3)),
+        ]
+        mixed.append(total)
     return Cat(mixed)
