@@ -31,8 +31,8 @@ class RequestQueue(wiring.Component):
 
     A column access goes to the oldest request whose row is open and whose bank allows it; with
     `ordered`, not before an older one of the same ID. A row command goes to the oldest request
-    that needs one and may have it: no row is closed while a request of this queue could use it. After
-    ``starvation`` accesses that overtook the oldest request only that one is served.
+    that needs one and may have it: no row is closed while a request of this queue could use it.
+    After ``starvation`` accesses that overtook the oldest request only that one is served.
 
     Parameters
     ----------

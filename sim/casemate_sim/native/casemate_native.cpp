@@ -72,6 +72,7 @@ struct Simulation {
         for (int i = 0; i < 4; i++) tick();
         model->rst = 0;
         tick();
+        tick();
         cycle = 0;
     }
 

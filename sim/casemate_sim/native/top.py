@@ -1,6 +1,15 @@
 """The hardware of a simulation: player, engine or bare wire, DRAM model."""
 
-from amaranth import ClockSignal, Const, Instance, Module, ResetSignal, Signal, Value
+from amaranth import (
+    ClockDomain,
+    ClockSignal,
+    Const,
+    Instance,
+    Module,
+    ResetSignal,
+    Signal,
+    Value,
+)
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from casemate.axi import signature as axi
@@ -49,6 +58,8 @@ class SimulationTop(wiring.Component):
 
     Members
     -------
+    clk, rst : In(1)
+        Clock and synchronous reset; the reset acts one cycle later.
     handle : In(64)
         The harness's C++ object.
     settings, timing
@@ -69,7 +80,7 @@ class SimulationTop(wiring.Component):
         self._bare = bare
         self._banks = banks
         members = {
-            "handle": In(64), "settings": In(SETTINGS), "timing": In(TIMING), "run": In(1),
+            "clk": In(1), "rst": In(1), "handle": In(64), "settings": In(SETTINGS), "timing": In(TIMING), "run": In(1),
             "done": Out(1), "counters": Out(COUNTERS), "histogram": In(2),
             "bin": In(LATENCY_BITS), "count": Out(32),
         }
@@ -91,6 +102,13 @@ class SimulationTop(wiring.Component):
     def elaborate(self, platform) -> Module:
         """Connect player, engine or wire, DRAM model and the modules behind DPI-C."""
         m = Module()
+        # Verilator computes what hangs on an input twice a cycle: all inputs go into registers,
+        # the reset first, on which every register hangs
+        m.domains.outside = outside = ClockDomain(reset_less=True)
+        m.domains.sync = inside = ClockDomain()
+        m.d.comb += [outside.clk.eq(self.clk), inside.clk.eq(self.clk)]
+        m.d.outside += inside.rst.eq(self.rst)
+
         config = self._config
         id_bits = config.id_bits if self._bare else config.memory_id_bits
         geometry = Geometry(config.data_bits, config.address_bits, id_bits, self._banks)
@@ -102,7 +120,6 @@ class SimulationTop(wiring.Component):
             array.handle.eq(self.handle), self.done.eq(player.done),
             self.counters.eq(player.counters), self.count.eq(player.count),
         ]
-        # Registers: Verilator computes everything that hangs on an input twice a cycle
         m.d.sync += [
             dram.timing.eq(self.timing), player.settings.eq(self.settings),
             player.run.eq(self.run), player.histogram.eq(self.histogram),
