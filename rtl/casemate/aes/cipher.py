@@ -13,7 +13,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..config import CipherConfig, SBox
-from .round import mix_columns, shift_rows
+from .round import mix_columns, named, shift_rows
 from .sbox import SubBytes
 from .signature import RoundKeyWrite
 
@@ -28,37 +28,7 @@ class Direction(enum.Enum):
 
 
 class _Cipher(wiring.Component):
-    """What both constructions share: the interface.
-
-    Parameters
-    ----------
-    config:
-        Construction.
-    aes_bits:
-        Key size: 128 or 256.
-    direction:
-        Encrypt or decrypt.
-    keys:
-        Number of keys whose round keys are held; consecutive blocks may use different ones.
-    tag:
-        Shape of what accompanies a block unchanged.
-
-    Members
-    -------
-    i: In(stream.Signature({"block": 128, "key": range(keys), "tag": tag}))
-        Blocks, each with the index of its key.
-    o: Out(stream.Signature({"block": 128, "tag": tag}, always_ready=True))
-        Results, in the order of the blocks.
-    round_key: In(RoundKeyWrite(keys))
-        A key's round keys must not change while its blocks are inside.
-
-    Attributes
-    ----------
-    latency: int
-        Cycles from a transfer on `i` to its result on `o`.
-    interval: int
-        Cycles from one transfer on `i` to the next possible one.
-    """
+    """What both constructions share: the interface. See ``create_cipher``."""
 
     i: stream.Interface
     o: stream.Interface
@@ -81,31 +51,23 @@ class _Cipher(wiring.Component):
         })
 
     def _round_key(self, step: int) -> int:
-        """Number of the round key that is added in the given step, counted from 0."""
+        """Return the number of the round key that is added in the given step, counted from 0."""
         return self._rounds - step if self._decrypt else step
 
     def _mix(self, m: Module, substituted: Value, key: Value, *, last: Value | bool) -> Value:
-        """What follows SubBytes in a round."""
-        result = Signal(128)
+        """Compute what follows SubBytes in a round."""
         if self._decrypt:
-            # A signal of its own, or each use of its bits would repeat the XOR
-            added = Signal(128)
-            m.d.comb += [
-                added.eq(substituted ^ key),
-                result.eq(Mux(last, added, mix_columns(m, added, inverse=True))),
-            ]
-        else:
-            m.d.comb += result.eq(Mux(last, substituted, mix_columns(m, substituted)) ^ key)
-        return result
+            added = named(m, substituted ^ key)
+            return named(m, Mux(last, added, mix_columns(m, added, inverse=True)))
+        return named(m, Mux(last, substituted, mix_columns(m, substituted)) ^ key)
 
 
 class PipelinedCipher(_Cipher):
-    __doc__ = f"""One block per cycle; never stalls.
+    """One block per cycle; never stalls. Parameters and members: see ``create_cipher``.
 
     Latency in cycles: the rounds (10 or 14), divided by ``rounds_per_stage`` or multiplied by
     ``registers_per_round``. The initial AddRoundKey costs nothing.
-
-    {_Cipher.__doc__}"""
+    """
 
     interval = 1
 
@@ -123,8 +85,7 @@ class PipelinedCipher(_Cipher):
         valid: Value = self.i.valid
         side = Signal(carried)
         m.d.comb += [side.key.eq(self.i.payload.key), side.tag.eq(self.i.payload.tag)]
-        state: Value = Signal(128)
-        m.d.comb += state.eq(self.i.payload.block ^ self._stored_key(m, 0, side.key))
+        state: Value = named(m, self.i.payload.block ^ self._stored_key(m, 0, side.key))
 
         def registered(state: Value | None) -> Signal | None:
             """Put a register behind the state (if any) and what accompanies it."""
@@ -173,12 +134,12 @@ class PipelinedCipher(_Cipher):
 
 
 class IterativeCipher(_Cipher):
-    __doc__ = f"""One block at a time, ``rounds_per_stage`` rounds per cycle.
+    """One block at a time, ``rounds_per_stage`` rounds per cycle.
 
-    Ready while it holds no block, and in the cycle in which it delivers one. Latency: the rounds
-    divided by ``rounds_per_stage`` (twice as many with ``block_ram``), plus 1 cycle.
-
-    {_Cipher.__doc__}"""
+    Parameters and members: see ``create_cipher``. Ready while it holds no block, and in the cycle
+    in which it delivers one. Latency: the rounds divided by ``rounds_per_stage`` (twice as many
+    with ``block_ram``), plus 1 cycle.
+    """
 
     @property
     def latency(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -247,6 +208,36 @@ class IterativeCipher(_Cipher):
 
 def create_cipher(config: CipherConfig, *, aes_bits: int, direction: Direction, keys: int,
                   tag: ShapeLike) -> PipelinedCipher | IterativeCipher:
-    """Create the core that `config` describes; see ``PipelinedCipher`` and ``IterativeCipher``."""
+    """Create the core that `config` describes: ``PipelinedCipher`` or ``IterativeCipher``.
+
+    Parameters
+    ----------
+    config:
+        Construction.
+    aes_bits:
+        Key size: 128 or 256.
+    direction:
+        Encrypt or decrypt.
+    keys:
+        Number of keys whose round keys are held; consecutive blocks may use different ones.
+    tag:
+        Shape of what accompanies a block unchanged.
+
+    Members
+    -------
+    i: In(stream.Signature({"block": 128, "key": range(keys), "tag": tag}))
+        Blocks, each with the index of its key.
+    o: Out(stream.Signature({"block": 128, "tag": tag}, always_ready=True))
+        Results, in the order of the blocks.
+    round_key: In(RoundKeyWrite(keys))
+        A key's round keys must not change while its blocks are inside.
+
+    Attributes of the core
+    ----------------------
+    latency: int
+        Cycles from a transfer on `i` to its result on `o`.
+    interval: int
+        Cycles from one transfer on `i` to the next possible one.
+    """
     kind = PipelinedCipher if config.pipelined else IterativeCipher
     return kind(config, aes_bits=aes_bits, direction=direction, keys=keys, tag=tag)

@@ -8,8 +8,16 @@ logic S-box computes in is GF(2^4)[y] / (y^2 + y + NU) over GF(2)[z] / (z^4 + z 
 from functools import cache
 
 __all__ = [
-    "COMPOSITE_TO_AES", "AES_TO_COMPOSITE", "NU", "affine", "apply_matrix", "inverse_4",
-    "inverse_sbox", "multiply_4", "multiply_8", "sbox",
+    "AES_TO_COMPOSITE",
+    "COMPOSITE_TO_AES",
+    "NU",
+    "affine",
+    "apply_matrix",
+    "inverse_4",
+    "inverse_sbox",
+    "multiply_4",
+    "multiply_8",
+    "sbox",
 ]
 
 NU = 0x8

@@ -1,38 +1,37 @@
-"""SubBytes and InvSubBytes of a whole block in three constructions (FIPS 197 sections 5.1.1, 5.3.2).
+"""SubBytes and InvSubBytes of a block, in three constructions (FIPS 197 sections 5.1.1, 5.3.2).
 
 Bit and byte order: byte i of the state is bits 8i to 8i+7.
 """
 
-from amaranth import Cat, Const, Module, Signal, Value
+from functools import reduce
+from operator import xor
+
+from amaranth import Cat, Const, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..config import SBox
 from . import field
+from .round import named
 
 __all__ = ["SubBytes", "sbox_logic"]
 
 
 def _matrix(columns: tuple[int, ...], bits: Value, constant: int = 0) -> Value:
     """Multiply a bit matrix with a vector of signals and add a constant."""
-    rows = []
-    for row in range(len(bits)):
-        total = Const(constant >> row & 1, 1)
-        for bit, column in enumerate(columns):
-            if column >> row & 1:
-                total = total ^ bits[bit]
-        rows.append(total)
-    return Cat(rows)
+    return Cat(
+        reduce(xor, (bits[bit] for bit, column in enumerate(columns) if column >> row & 1))
+        ^ (constant >> row & 1)
+        for row in range(len(bits)))
 
 
 def _multiply_4(a: Value, b: Value) -> Value:
-    total = Const(0, 4)
-    for i in range(4):
-        for j in range(4):
-            product = field.multiply_4(1 << i, 1 << j)
-            total = total ^ ((a[i] & b[j]).replicate(4) & product)
-    return total
+    """Multiply in GF(2^4): each bit is a sum of products of bits."""
+    return Cat(
+        reduce(xor, (a[i] & b[j] for i in range(4) for j in range(4)
+                     if field.multiply_4(1 << i, 1 << j) >> bit & 1))
+        for bit in range(4))
 
 
 def _function_4(function, a: Value) -> Value:
@@ -61,24 +60,18 @@ def sbox_logic(m: Module, a: Value, *, inverse: bool) -> Value:
         undo = {field.affine(value): value for value in range(256)}
         into = tuple(field.apply_matrix(into, undo[1 << bit]) for bit in range(8))
         offset = field.apply_matrix(into, 0x63)
-    composite = _named(m, _matrix(into, a, offset))
+    composite = named(m, _matrix(into, named(m, a), offset))
     low, high = composite[:4], composite[4:]
-    norm = _named(m, _function_4(
+    total = named(m, high ^ low)
+    norm = named(m, _function_4(
         lambda v: field.multiply_4(field.multiply_4(v, v), field.NU), high)
         ^ _multiply_4(high, low) ^ _function_4(lambda v: field.multiply_4(v, v), low))
-    inverted = _named(m, _function_4(field.inverse_4, norm))
-    result = _named(m, Cat(_multiply_4(high ^ low, inverted), _multiply_4(high, inverted)))
+    inverted = named(m, _function_4(field.inverse_4, norm))
+    result = named(m, Cat(_multiply_4(total, inverted), _multiply_4(high, inverted)))
     if inverse:
         return _matrix(field.COMPOSITE_TO_AES, result)
     back = tuple(field.affine(column) for column in field.COMPOSITE_TO_AES)
     return _matrix(back, result, 0x63)
-
-
-def _named(m: Module, value: Value) -> Value:
-    """Give a value a signal of its own, so that it is computed once."""
-    signal = Signal(len(value))
-    m.d.comb += signal.eq(value)
-    return signal
 
 
 class SubBytes(wiring.Component):

@@ -165,7 +165,7 @@ class XtsCipher(wiring.Component):
         return m
 
     def _row_tweak(self, tweak: Value, row: Value) -> Value:
-        """The tweaks of a row's blocks, side by side."""
+        """Return the tweaks of a row's blocks, side by side."""
         rows = [
             Cat(multiply_by_alpha(tweak, row * self._lanes + lane)
                 for lane in range(self._lanes))
