@@ -92,6 +92,7 @@ def test_a_limit_of_records_ends_the_program(tmp_path: Path, stand_in: Path) -> 
     result = record(["walk", "100000000"], tmp_path / "a.trace", hierarchy=(), maximum_records=1234)
     assert result.limited
     assert len(load(tmp_path / "a.trace").records) == result.records == 1234
+    assert result.exit_code == -signal.SIGTERM
     assert time.monotonic() - begin < 30
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -309,21 +310,27 @@ class _Run:
                 os.close(sink)
             try:
                 yield from self._pieces(pipe.fileno())
-                self.exit_code = self._process.wait()
+            except BaseException:
+                self._end(pipe.fileno())
+                raise
             finally:
-                self._end()
+                self.exit_code = self._process.wait()
 
-    def _end(self) -> None:
-        """End the program if it still runs: a limit was reached or something went wrong."""
-        process = self._process
-        if process is None or process.poll() is not None:
-            return
-        process.terminate()
-        try:
-            self.exit_code = process.wait(_PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            self.exit_code = process.wait()
+    def _end(self, pipe: int) -> None:
+        """End the program because of a limit or an error.
+
+        Its trace is read on and dropped until it is gone: valgrind does not come to a signal while
+        it waits for room in the pipe.
+        """
+        assert self._process is not None
+        self._process.terminate()
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while select.select([pipe], [], [], max(deadline - time.monotonic(), 0))[0]:
+            if time.monotonic() > deadline or not os.read(pipe, _PIPE_BYTES):
+                break
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(max(deadline - time.monotonic(), 0.1))
+        self._process.kill()
 
     def _pieces(self, pipe: int) -> Iterator[bytes]:
         waiting = bytearray()
