@@ -367,8 +367,8 @@ def simulate(
     seed:
         Of the keys. The same seed gives the same simulation, bit for bit.
     wave:
-        Waveform to write, ``.vcd`` or ``.fst``, with a ``.gtkw`` and a Surfer command file beside
-        it.
+        Waveform to write, ``.vcd`` or ``.fst``; beside a VCD file a save file ``.gtkw`` for GTKWave
+        and a command file ``.sucl`` for Surfer.
     wave_cycles:
         First and last cycle of the waveform, counted from reset; everything by default.
     progress:
@@ -432,7 +432,7 @@ def simulate(
         latency = {name: simulation.histogram(name) for name in (
             "read_first", "read_last", "write")}
     if wave is not None:
-        write_save_files(wave, engine=mode != "bare")
+        write_save_files(wave)
     return Result(
         mode=mode, config=config.name, config_digest=config.digest, dram=timing, player=player,
         seed=seed, records=len(records), records_played=played, cycles=counters["cycles"],

