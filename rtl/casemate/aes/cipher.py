@@ -2,8 +2,9 @@
 
 Bit and byte order: byte i of a block is bits 8i to 8i+7.
 
-Decryption is the straightforward inverse cipher (section 5.3), which uses the round keys of
-encryption as they are, so that one key expansion serves both directions.
+One key expansion serves both directions: a decrypting core applies InvMixColumns to the inner round
+keys as they are written, so that its rounds too end with the addition of the key (the equivalent
+inverse cipher, section 5.3.5), which is the shorter path.
 """
 
 from amaranth import Module, Mux, Signal, Value
@@ -56,17 +57,24 @@ class _Cipher(wiring.Component):
 
     def _mix(self, m: Module, substituted: Value, key: Value, *, last: Value | bool) -> Value:
         """Compute what follows SubBytes in a round."""
-        if self._decrypt:
-            added = named(m, substituted ^ key)
-            return named(m, Mux(last, added, mix_columns(m, added, inverse=True)))
-        return named(m, Mux(last, substituted, mix_columns(m, substituted)) ^ key)
+        mixed = mix_columns(m, substituted, inverse=self._decrypt)
+        return named(m, Mux(last, substituted, mixed) ^ key)
+
+    def _kept_key(self, m: Module) -> Value:
+        """Return what is stored of the round key at the port: see above."""
+        value, number = self.round_key.value, self.round_key.round
+        if not self._decrypt:
+            return value
+        outer = (number == 0) | (number == self._rounds)
+        return named(m, Mux(outer, value, mix_columns(m, value, inverse=True)))
 
 
 class PipelinedCipher(_Cipher):
     """One block per cycle; never stalls. Parameters and members: see ``create_cipher``.
 
     Latency in cycles: the rounds (10 or 14), divided by ``rounds_per_stage`` or multiplied by
-    ``registers_per_round``. The initial AddRoundKey costs nothing.
+    ``registers_per_round``. The initial AddRoundKey costs nothing. With a block-RAM S-box the last
+    AddRoundKey is combinational behind the last register.
     """
 
     interval = 1
@@ -85,7 +93,8 @@ class PipelinedCipher(_Cipher):
         valid: Value = self.i.valid
         side = Signal(carried)
         m.d.comb += [side.key.eq(self.i.payload.key), side.tag.eq(self.i.payload.tag)]
-        state: Value = named(m, self.i.payload.block ^ self._stored_key(m, 0, side.key))
+        kept = self._kept_key(m)
+        state: Value = named(m, self.i.payload.block ^ self._stored_key(m, 0, side.key, kept))
 
         def registered(state: Value | None) -> Signal | None:
             """Put a register behind the state (if any) and what accompanies it."""
@@ -104,14 +113,15 @@ class PipelinedCipher(_Cipher):
             m.submodules[f"sub_{step}"] = sub
             m.d.comb += sub.i.eq(shift_rows(state, inverse=self._decrypt))
             substituted = sub.o
-            if config.sbox is SBox.BLOCK_RAM:
+            in_ram = config.sbox is SBox.BLOCK_RAM
+            if in_ram:
                 registered(None)
-            elif config.registers_per_round == 2:
+            # Reading a block RAM takes most of a cycle: its second register is right behind it.
+            if config.registers_per_round == 2:
                 substituted = registered(substituted)
-            state = self._mix(m, substituted, self._stored_key(m, step, side.key),
+            state = self._mix(m, substituted, self._stored_key(m, step, side.key, kept),
                               last=step == self._rounds)
-            own = config.registers_per_round - (config.sbox is SBox.BLOCK_RAM)
-            if own and step % config.rounds_per_stage == 0:
+            if not in_ram and step % config.rounds_per_stage == 0:
                 state = registered(state)
         m.d.comb += [
             self.o.valid.eq(valid), self.o.payload.block.eq(state),
@@ -119,7 +129,7 @@ class PipelinedCipher(_Cipher):
         ]
         return m
 
-    def _stored_key(self, m: Module, step: int, key: Value) -> Value:
+    def _stored_key(self, m: Module, step: int, key: Value, kept: Value) -> Value:
         """Round keys beside their stage: a small RAM indexed by key, read combinationally."""
         memory = Memory(shape=128, depth=self._keys, init=[])
         m.submodules[f"round_key_{step}"] = memory
@@ -127,7 +137,7 @@ class PipelinedCipher(_Cipher):
         m.d.comb += [
             write.en.eq(self.round_key.valid
                         & (self.round_key.round == self._round_key(step))),
-            write.addr.eq(self.round_key.key), write.data.eq(self.round_key.value),
+            write.addr.eq(self.round_key.key), write.data.eq(kept),
             read.addr.eq(key),
         ]
         return read.data
@@ -166,7 +176,7 @@ class IterativeCipher(_Cipher):
         m.d.comb += [
             write.en.eq(self.round_key.valid),
             write.addr.eq(self.round_key.key * 16 + self.round_key.round),
-            write.data.eq(self.round_key.value),
+            write.data.eq(self._kept_key(m)),
         ]
 
         def stored_key(number: Value, key: Value) -> Value:
