@@ -1,0 +1,71 @@
+# Casemate: `make demo` and `make test` do everything on a machine with Python, a C++ compiler, make and
+# git. The other targets: see `make help`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+JOBS ?= 2
+
+.PHONY: help setup setup-dev demo test verify bench bench-fpga docs lock lint clean
+
+help:  ## Show what there is to make.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo 'Casemate needs Python 3.11 or newer: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo 'Python has no venv module:' \
+	    'on Debian and Ubuntu, apt install python3-venv' >&2; exit 1; }
+
+$(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/python
+	@echo 'Installing Casemate into $(VENV) ...'
+	@$(PIP) --editable .
+	@$(PIP) --editable '.[record]' >$(VENV)/record.log 2>&1 || echo 'Recording of traces is not' \
+	    'installed: it needs the Python headers (apt install python3-dev), then make setup'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo 'Installing what the tests need into $(VENV) ...'
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.installed  ## Install the command `casemate` into .venv.
+
+setup-dev: $(VENV)/.installed-dev  ## Install what tests, benches and lint need as well.
+
+demo: setup  ## Simulate a real program's memory traffic: bare wire, plain, xts.
+	@mkdir -p build
+	$(BIN)/casemate sim sqlite_index --plot build/demo.png --json build/demo.json
+
+test: setup-dev  ## Run all tests but the long campaigns: under 20 minutes on two cores.
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m 'not verify'
+
+verify: setup-dev  ## Run everything: all variants, deep proofs, many seeds, mutants. Hours.
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
+	$(BIN)/python -m casemate_sim.mutation
+
+bench: setup-dev  ## Measure what issue and docs promise: build/bench.json.
+	$(BIN)/python benches/bench.py
+
+bench-fpga: setup-dev  ## Place and route the ciphers for ECP5. Hours.
+	$(BIN)/python benches/fpga_ciphers.py
+
+docs: setup-dev  ## Write the generated parts of the documentation again.
+	$(BIN)/python -m casemate_sim.cli.document > docs/command_line.md
+	$(BIN)/python -m casemate_sim.documents --write
+
+lock: $(BIN)/python  ## Pin the newest versions that pyproject.toml allows.
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --extra dev --extra record --python-version 3.11 \
+	    --output-file requirements.lock pyproject.toml
+
+lint: setup-dev  ## Check style, types and import directions.
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+clean:  ## Remove the environment and all results; finished simulator builds stay in ~/.cache/casemate.
+	rm -rf $(VENV) build
