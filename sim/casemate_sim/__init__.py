@@ -1,1 +1,1 @@
-"""Simulation of Casemate: golden model, DRAM timing model, trace player, harnesses, command line."""
+"""Simulation of Casemate: golden model, DRAM model, trace player, harnesses, command line."""

@@ -16,7 +16,7 @@ OFFSET_BITS = (LINE_BYTES - 1).bit_length()
 
 
 def attributes_layout() -> data.StructLayout:
-    """Layout of the attributes that pass from the host's address channel to the DRAM's: CACHE, PROT, QOS."""
+    """Layout of what passes from the host's address channel to the DRAM's: CACHE, PROT, QOS."""
     return data.StructLayout({"cache": 4, "prot": 3, "qos": 4})
 
 

@@ -81,7 +81,8 @@ class SimulationTop(wiring.Component):
         self._banks = banks
         members = {
             "clk": In(1), "rst": In(1), "handle": In(64), "settings": In(SETTINGS),
-            "timing": In(TIMING), "run": In(1), "done": Out(1), "counters": Out(COUNTERS), "histogram": In(2),
+            "timing": In(TIMING), "run": In(1), "done": Out(1), "counters": Out(COUNTERS),
+            "histogram": In(2),
             "bin": In(LATENCY_BITS), "count": Out(32),
         }
         if not bare:

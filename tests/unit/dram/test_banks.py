@@ -1,5 +1,7 @@
 """Each timing rule between two commands, to the cycle, with the numbers of a made-up DRAM."""
 
+from itertools import pairwise
+
 import pytest
 from amaranth.sim import Simulator
 from casemate_sim.dram.banks import Banks
@@ -172,4 +174,4 @@ def test_refreshes_come_every_trefi():
             await driver.ctx.tick()
     run(body, timing)
     assert len(times) == 6
-    assert {later - earlier for earlier, later in zip(times, times[1:], strict=False)} == {60}
+    assert {later - earlier for earlier, later in pairwise(times)} == {60}
