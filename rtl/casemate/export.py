@@ -31,18 +31,29 @@ class FlatPorts(Elaboratable):
     ----------
     ports:
         The ports by name.
+    inputs:
+        Names of those that are inputs.
+
+    Raises
+    ------
+    ValueError
+        If two ports would have the same name.
     """
 
     def __init__(self, component: wiring.Component):
         self._component = component
         self.ports: dict[str, Signal] = {}
+        self.inputs: set[str] = set()
         self._inputs: list[tuple[Value, Signal]] = []
         self._outputs: list[tuple[Signal, Value]] = []
         for path, member, value in component.signature.flatten(component):
             name = "_".join(str(part) for part in path if part != "payload")
             for leaf, inner in self._leaves(name, value):
+                if leaf in self.ports:
+                    raise ValueError(f"two ports would be called {leaf!r}")
                 port = self.ports[leaf] = Signal(inner.shape(), name=leaf)
                 if member.flow is wiring.In:
+                    self.inputs.add(leaf)
                     self._inputs.append((inner, port))
                 else:
                     self._outputs.append((port, inner))

@@ -12,11 +12,11 @@ __all__ = ["DomainSlots", "LookupSignature", "slot_layout"]
 def slot_layout(config: EngineConfig) -> data.StructLayout:
     """Layout of the setting of one slot.
 
-    ``valid``: the slot belongs to ``domain``. ``encrypt`` and ``authenticate`` are the domain's
+    ``enable``: the slot belongs to ``domain``. ``encrypt`` and ``authenticate`` are the domain's
     mode bits: neither is `plain`, ``encrypt`` alone is `xts`.
     """
     return data.StructLayout({
-        "slot": range(config.domain_slots), "valid": 1, "domain": DOMAIN_BITS, "encrypt": 1,
+        "slot": range(config.domain_slots), "enable": 1, "domain": DOMAIN_BITS, "encrypt": 1,
         "authenticate": 1,
     })
 
@@ -45,7 +45,8 @@ class DomainSlots(wiring.Component):
 
     A slot whose ``authenticate`` bit is set is refused like an unknown domain: this engine has no
     integrity tree, and must not pretend to verify. Setting a slot takes effect in the next cycle
-    and must wait until the engine is idle; of two valid slots with one domain, the higher answers.
+    and must wait until the engine is idle; of two enabled slots with one domain, the higher
+    answers.
 
     Members
     -------
@@ -72,7 +73,7 @@ class DomainSlots(wiring.Component):
             setting = self.i.payload
             with m.If(self.i.valid & (setting.slot == index)):
                 m.d.sync += [
-                    usable.eq(setting.valid & ~setting.authenticate),
+                    usable.eq(setting.enable & ~setting.authenticate),
                     domain.eq(setting.domain), encrypt.eq(setting.encrypt),
                 ]
             for lookup in (self.read, self.write):

@@ -143,7 +143,7 @@ class SimulationTop(wiring.Component):
         m.d.sync += [
             engine.key.p.slot.eq(self.key_slot), Value.cast(engine.key.p.name).eq(self.key_name),
             engine.key.p.key.eq(self.key_value),
-            engine.slot.p.slot.eq(self.slot_slot), engine.slot.p.valid.eq(self.slot_enable),
+            engine.slot.p.slot.eq(self.slot_slot), engine.slot.p.enable.eq(self.slot_enable),
             engine.slot.p.domain.eq(self.slot_domain), engine.slot.p.encrypt.eq(self.slot_encrypt),
             engine.slot.p.authenticate.eq(self.slot_authenticate),
         ]

@@ -1,0 +1,65 @@
+"""Names and directions of the exported ports."""
+
+import gc
+import re
+
+import pytest
+from amaranth import Module
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from casemate.config import preset
+from casemate.export import FlatPorts, convert_verilog
+from casemate.top import Casemate
+
+
+class Adder(wiring.Component):
+    def __init__(self):
+        super().__init__({
+            "i": In(stream.Signature(data.StructLayout({"a": 4, "b": 5}))),
+            "sum": Out(6),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.sum.eq(self.i.payload.a + self.i.payload.b)
+        return m
+
+
+class Clash(wiring.Component):
+    """A field and the stream's own signal with one name."""
+
+    def __init__(self):
+        super().__init__({"i": In(stream.Signature(data.StructLayout({"valid": 1})))})
+
+    def elaborate(self, platform):
+        return Module()
+
+
+def test_fields_and_members_become_ports_with_their_directions():
+    verilog = convert_verilog(Adder(), name="adder").partition("module adder(")[2]
+    verilog = verilog.partition("endmodule")[0]
+    ports = {name: (kind, int(high or 0) + 1) for kind, high, name in re.findall(
+        r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", verilog, re.MULTILINE)}
+    assert ports == {
+        "clk": ("input", 1), "rst": ("input", 1), "i_a": ("input", 4), "i_b": ("input", 5),
+        "i_valid": ("input", 1), "i_ready": ("output", 1), "sum": ("output", 6)}
+
+
+@pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
+def test_two_ports_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="two ports would be called 'i_valid'"):
+        FlatPorts(Clash())
+    gc.collect()  # while the warning that nobody elaborated it is off
+
+
+@pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
+def test_every_signal_of_the_engine_is_a_port():
+    engine = Casemate(preset("tiny"))
+    flat = FlatPorts(engine)
+    bits = sum(len(value.as_value() if isinstance(value, data.View) else value)
+               for _, _, value in engine.signature.flatten(engine))
+    assert sum(len(port) for port in flat.ports.values()) == bits
+    assert {"slot_valid", "slot_enable", "key_key", "s_axi_awuser"} <= flat.inputs
+    assert not {"slot_ready", "idle", "m_axi_awid"} & flat.inputs
+    del engine, flat
+    gc.collect()
