@@ -1,0 +1,149 @@
+"""The generators by name, and those that need the configuration only."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import inspect
+from collections.abc import Callable, Sequence
+
+from casemate.config import PRESETS, CipherConfig, EngineConfig, LeafShape, preset
+
+from casemate_sim.dram.timing import PRESETS as TIMINGS
+from casemate_sim.dram.timing import DramTiming
+
+from . import figures, hardware, packages
+from .markdown import parameter_texts, size, table
+
+__all__ = ["GENERATORS", "generate"]
+
+
+def _value(value: object) -> str:
+    """Return a parameter's value as it is written in TOML, or in words."""
+    if dataclasses.is_dataclass(value):
+        return "see below"
+    if value is None:
+        return "behind the region before it"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, str | enum.StrEnum):
+        return f'`"{value}"`'
+    return f"`{value}`"
+
+
+def _default(field: dataclasses.Field) -> object:
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    assert field.default_factory is not dataclasses.MISSING
+    return field.default_factory()
+
+
+def _parameters(kind: type) -> str:
+    texts = parameter_texts(kind)
+    return table(("parameter", "default", "meaning"), (
+        (f"`{field.name}`", _value(_default(field)), texts[field.name])
+        for field in dataclasses.fields(kind)))
+
+
+def configuration(what: str = "engine") -> str:
+    """Return the parameters of the engine, of a cipher or of the leaf, as a table."""
+    kinds = {"engine": EngineConfig, "cipher": CipherConfig, "leaf": LeafShape}
+    if what not in kinds:
+        raise ValueError(f"there is no configuration of {what!r}; there are {', '.join(kinds)}")
+    return _parameters(kinds[what])
+
+
+def _cipher(config: CipherConfig) -> str:
+    if not config.pipelined:
+        kind = f"iterative, {config.rounds_per_stage} round per cycle"
+    elif config.registers_per_round == 2:
+        kind = "pipelined, 2 registers per round"
+    else:
+        kind = f"pipelined, {config.rounds_per_stage} round per register"
+    return f"{kind}, S-box `{config.sbox}`"
+
+
+def presets() -> str:
+    """Return parameters and derived values of every preset."""
+    rows: list[tuple[str, Callable[[EngineConfig], object]]] = [
+        ("data window", lambda c: size(c.data_bytes)),
+        ("data bus", lambda c: f"{c.data_bits} bits"),
+        ("address", lambda c: f"{c.address_bits} bits"),
+        ("host IDs", lambda c: f"{c.id_bits} bits"),
+        ("DRAM-side IDs", lambda c: f"{c.memory_id_bits} bits"),
+        ("key size", lambda c: f"AES-{c.aes_bits}"),
+        ("data cipher", lambda c: _cipher(c.data_cipher)),
+        ("tweak cipher", lambda c: _cipher(c.tweak_cipher)),
+        ("ciphers of each direction", lambda c: c.lanes),
+        ("register in front of DRAM requests", lambda c: "yes" if c.register_requests else "no"),
+        ("domain slots", lambda c: c.domain_slots),
+        ("lines being read", lambda c: c.read_entries),
+        ("lines being written", lambda c: c.write_entries),
+        ("write bursts outstanding", lambda c: c.write_bursts),
+        ("beats of a line", lambda c: c.beats_per_line),
+        ("digest", lambda c: f"`{c.digest}`"),
+    ]
+    return table(("", *(f"`{name}`" for name in PRESETS)), (
+        (name, *(value(config) for config in PRESETS.values())) for name, value in rows))
+
+
+def memory_map(name: str) -> str:
+    """Return the memory map of a preset."""
+    config = preset(name)
+    digits = max(10, (config.address_bits + 3) // 4)
+    return table(("region", "from", "to", "size"), (
+        (region.name, f"`{region.base:#0{digits + 2}x}`", f"`{region.end - 1:#0{digits + 2}x}`",
+         size(region.size)) for region in config.regions))
+
+
+def dram_timings() -> str:
+    """Return every DRAM timing preset, in cycles of the memory controller."""
+    texts = parameter_texts(DramTiming)
+    fields = [field.name for field in dataclasses.fields(DramTiming) if field.name != "name"]
+    return table(("parameter", *(f"`{name}`" for name in TIMINGS), "meaning"), (
+        (f"`{name}`", *(_plain(getattr(timing, name)) for timing in TIMINGS.values()),
+         texts.get(name, "")) for name in fields))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+GENERATORS: dict[str, Callable[..., str]] = {
+    "configuration": configuration,
+    "presets": presets,
+    "memory-map": memory_map,
+    "dram-timings": dram_timings,
+    "modules": hardware.modules,
+    "latencies": hardware.latencies,
+    "ports": hardware.ports,
+    "benches": figures.benches,
+    "packages": packages.packages,
+}
+"""What prints a block, by the name that stands in the block's command."""
+
+
+def generate(arguments: Sequence[str]) -> str:
+    """Return what a generator makes.
+
+    Parameters
+    ----------
+    arguments:
+        Its name and its arguments.
+
+    Raises
+    ------
+    ValueError
+        If there is no such generator, or its arguments are wrong.
+    """
+    name, *values = arguments
+    if name not in GENERATORS:
+        raise ValueError(f"no generator is called {name!r}; there are "
+                         f"{', '.join(sorted(GENERATORS))}")
+    try:
+        inspect.signature(GENERATORS[name]).bind(*values)
+    except TypeError as error:
+        raise ValueError(f"generator {name}: {error}") from error
+    return GENERATORS[name](*values)

@@ -1,0 +1,150 @@
+"""Tables of the RTL: its modules, the ciphers' latencies, the ports of the exported Verilog."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import gc
+import re
+import warnings
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from casemate.config import PRESETS, EngineConfig, preset
+
+from .markdown import first_sentence, table
+
+__all__ = ["latencies", "modules", "ports"]
+
+
+def _hardware() -> Path:
+    spec = find_spec("casemate")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def modules(folder: str = "") -> str:
+    """Return the modules of the RTL, or of one folder, each with its first sentence."""
+    root = _hardware()
+    rows = []
+    for path in sorted((root / folder).rglob("*.py")):
+        name = path.relative_to(root).as_posix()
+        if path.name == "__init__.py":
+            continue
+        docstring = ast.get_docstring(ast.parse(path.read_text()))
+        if docstring is None:
+            raise ValueError(f"{path} has no docstring")
+        rows.append((f"[`{name}`](../rtl/casemate/{name})", first_sentence(docstring)))
+    if not rows:
+        raise ValueError(f"there is no folder {folder!r} with modules in {root}")
+    return table(("module", "content"), rows)
+
+
+@contextlib.contextmanager
+def _unused_hardware() -> Iterator[None]:
+    """Let components be made for what they say of themselves only."""
+    from amaranth.hdl import UnusedElaboratable
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusedElaboratable)
+        yield
+        gc.collect()
+
+
+def _latencies(config: EngineConfig) -> dict[str, object]:
+    from casemate.aes.cipher import Direction, create_cipher
+    from casemate.modes.xts import XtsCipher
+
+    tweak = create_cipher(config.tweak_cipher, aes_bits=config.aes_bits,
+                          direction=Direction.ENCRYPT, keys=config.domain_slots, tag=0)
+    block = create_cipher(config.data_cipher, aes_bits=config.aes_bits,
+                          direction=Direction.DECRYPT, keys=config.domain_slots, tag=0)
+    row = XtsCipher(config.data_cipher, aes_bits=config.aes_bits, direction=Direction.DECRYPT,
+                    lanes=config.lanes, keys=config.domain_slots, entries=2, tag=0)
+    return {
+        "AES rounds": config.aes_rounds,
+        "data cipher: latency": block.latency,
+        "data cipher: cycles from block to block": block.interval,
+        "XTS of a row: latency": row.latency,
+        "XTS: bytes per cycle, each direction": f"{config.row_bytes / row.interval:.3g}",
+        "tweak cipher: latency": tweak.latency,
+        "tweak cipher: cycles from line to line": tweak.interval,
+        "line on the data bus: cycles": config.beats_per_line,
+    }
+
+
+def latencies() -> str:
+    """Return latency and throughput of each preset's ciphers, as the classes state them."""
+    with _unused_hardware():
+        columns = {name: _latencies(config) for name, config in PRESETS.items()}
+    return table(("", *(f"`{name}`" for name in columns)), (
+        (row, *(values[row] for values in columns.values()))
+        for row in next(iter(columns.values()))))
+
+
+_GROUPS = (
+    (r"clk|rst", "clock and reset"),
+    (r"s_axi_aw.*", "host, write address"), (r"s_axi_w.*", "host, write data"),
+    (r"s_axi_b.*", "host, write response"), (r"s_axi_ar.*", "host, read address"),
+    (r"s_axi_r.*", "host, read data"),
+    (r"m_axi_aw.*", "DRAM, write address"), (r"m_axi_w.*", "DRAM, write data"),
+    (r"m_axi_b.*", "DRAM, write response"), (r"m_axi_ar.*", "DRAM, read address"),
+    (r"m_axi_r.*", "DRAM, read data"),
+    (r"key_.*", "keys"), (r"slot_.*", "domain slots"), (r".*", "state"),
+)
+
+_MEANINGS = {
+    "clk": "clock; everything happens at its rising edge",
+    "rst": "synchronous reset, active high",
+    "s_axi_aruser": "bits 11..0: domain",
+    "s_axi_awuser": "bits 11..0: domain; bit 12: `claim`, without meaning in `plain` and `xts`",
+    "s_axi_arlock": "ignored: no access is exclusive", "s_axi_awlock": "ignored, likewise",
+    "s_axi_wlast": "ignored: AWLEN says the same",
+    "m_axi_arlock": "always 0", "m_axi_awlock": "always 0",
+    "m_axi_arid": "entry of the read table; with the upper bit set, of the write table: a fill",
+    "m_axi_awid": "entry of the write table; the upper bit is set",
+    "m_axi_arlen": "always one line", "m_axi_awlen": "always one line",
+    "m_axi_arsize": "always the width of the bus", "m_axi_awsize": "always the width of the bus",
+    "m_axi_arburst": "always INCR", "m_axi_awburst": "always INCR",
+    "m_axi_bready": "always 1",
+    "m_axi_wstrb": "all ones for an encrypted line",
+    "key_valid": "a key is offered", "key_ready": "it is taken at the next edge",
+    "key_slot": "the slot that the key is for", "key_name": "0 to 3: K1 to K4",
+    "key_key": "byte i of the key is bits 8i to 8i+7",
+    "slot_valid": "a setting is offered; it is always taken",
+    "slot_ready": "always 1", "slot_slot": "the slot that is set",
+    "slot_enable": "1: the slot is in use from now on",
+    "slot_domain": "the domain that the slot belongs to from now on",
+    "slot_encrypt": "0: `plain`, 1: `xts`",
+    "slot_authenticate": "must be 0; else every access of the domain is refused",
+    "idle": "nothing is in flight: keys and slots may change",
+}
+
+
+def _meaning(name: str) -> str:
+    if name in _MEANINGS:
+        return _MEANINGS[name]
+    match = re.fullmatch(r"[sm]_axi_(\w+)", name)
+    return f"AXI4 {match.group(1).upper()}" if match else ""
+
+
+def _port_rows(name: str) -> Iterator[tuple[object, ...]]:
+    from casemate.export import FlatPorts
+    from casemate.top import Casemate
+
+    flat = FlatPorts(Casemate(preset(name)))
+    for port in ("clk", "rst"):
+        yield f"`{port}`", "in", 1, "clock and reset", _meaning(port)
+    for port, signal in flat.ports.items():
+        group = next(text for pattern, text in _GROUPS if re.fullmatch(pattern, port))
+        direction = "in" if port in flat.inputs else "out"
+        yield f"`{port}`", direction, len(signal), group, _meaning(port)
+
+
+def ports(name: str) -> str:
+    """Return the ports of a preset's exported Verilog."""
+    with _unused_hardware():
+        rows = list(_port_rows(name))
+    return table(("port", "direction", "bits", "group", "meaning"), rows)
