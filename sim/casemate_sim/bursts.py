@@ -16,8 +16,17 @@ from random import Random
 from casemate.config import LINE_BYTES
 
 __all__ = [
-    "ALIGNMENTS", "LENGTHS", "BOUNDARY_BYTES", "Beat", "Burst", "Chunk", "Kind", "legal_shapes",
-    "random_burst", "random_strobes", "shape_burst",
+    "ALIGNMENTS",
+    "BOUNDARY_BYTES",
+    "LENGTHS",
+    "Beat",
+    "Burst",
+    "Chunk",
+    "Kind",
+    "legal_shapes",
+    "random_burst",
+    "random_strobes",
+    "shape_burst",
 ]
 
 BOUNDARY_BYTES = 4096
@@ -41,7 +50,7 @@ ALIGNMENTS = ("line", "size", "none")
 
 @dataclass(frozen=True)
 class Beat:
-    """One beat: bytes ``low`` to ``high - 1`` of the bus, the first of which lies at ``address``."""
+    """One beat: bytes ``low`` to ``high - 1`` of the bus; the first lies at ``address``."""
 
     address: int
     low: int

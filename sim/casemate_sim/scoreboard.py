@@ -1,0 +1,389 @@
+"""Compares everything that the host sees, and at the end all of DRAM, with the golden model.
+
+It knows nothing of a simulator: a monitor tells it each handshake on the host's bus, with the
+cycle. Which results are legal when accesses overlap is explained in ``line_history``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from casemate.config import LINE_BYTES, EngineConfig
+
+from casemate_sim.bursts import BOUNDARY_BYTES, Burst, Chunk, Kind
+from casemate_sim.coverage import Coverage
+from casemate_sim.faults import Faults, Response
+from casemate_sim.line_history import LineHistory
+from casemate_sim.model import AccessError, GoldenEngine, Image
+
+__all__ = ["Scoreboard", "ScoreboardError"]
+
+
+class ScoreboardError(AssertionError):
+    """The engine did something that the contract does not allow; the message says what."""
+
+
+@dataclass(eq=False)
+class _Access:
+    """A burst that was accepted and not yet answered."""
+
+    burst: Burst
+    cycle: int
+    refused: bool
+    beats: int = 0  # of which the data have come
+    chunk: int = 0  # that the next beat belongs to
+    # A read's contents that fit the chunk's beats so far.
+    candidates: list[bytes] | None = None
+    # A write's errors, and the lines of its chunks that took their place in the line's order.
+    errors: set[Response] = field(default_factory=set)
+    lines: list[int] = field(default_factory=list)
+    data: bytearray = field(default_factory=lambda: bytearray(LINE_BYTES))
+    strobes: list[bool] = field(default_factory=lambda: [False] * LINE_BYTES)
+
+    def __str__(self) -> str:
+        return f"beat {self.beats} of {self.burst}"
+
+
+class Scoreboard:
+    """The golden model in step with one engine.
+
+    Parameters
+    ----------
+    config:
+        The engine's configuration.
+    image:
+        Content of DRAM at the start; the model's from then on.
+    dram:
+        Reads bytes of the simulated DRAM: address, length.
+    coverage:
+        Where situations are counted.
+
+    Attributes
+    ----------
+    faults:
+        What the DRAM answers; may change only while nothing is in flight.
+    """
+
+    def __init__(self, config: EngineConfig, image: Image, dram: Callable[[int, int], bytes],
+                 coverage: Coverage) -> None:
+        self.config = config
+        self.coverage = coverage
+        self.faults = Faults()
+        self.model = GoldenEngine(config, image)
+        self._viewer = GoldenEngine(config)  # decrypts what a line held some time ago
+        self._dram = dram
+        self._uncertain: dict[int, set[bytes]] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._encrypts: dict[int, bool] = {}  # by domain
+        self._authenticating: set[int] = set()
+        self._reasons: dict[tuple[int, int], str | None] = {}
+        self._lines: dict[int, LineHistory] = {}
+        self._announced: deque[_Access] = deque()
+        self._data: deque[tuple[int, int, int]] = deque()
+        self._queues: dict[str, dict[int, deque[_Access]]] = {
+            "read": defaultdict(deque), "write": defaultdict(deque)}
+        self._order: dict[str, list[_Access]] = {"read": [], "write": []}
+        self._interrupted: int | None = None  # ID of a read that has had some of its data
+        self._collected: Counter[int] = Counter()  # chunks in their line's order, by line
+
+    # -- settings ----------------------------------------------------------------------------
+
+    def set_domain(self, slot: int, domain: int, *, encrypt: bool, authenticate: bool = False,
+                   keys: Mapping[str, bytes] | None = None) -> None:
+        """Give a slot to a domain. One that authenticates is one that nobody can use."""
+        for model in (self.model, self._viewer):
+            model.set_slot(slot, valid=not authenticate, domain=domain, encrypt=encrypt)
+            for name, key in (keys or {}).items():
+                model.load_key(slot, name, key)
+        self._encrypts[domain] = encrypt
+        if authenticate:
+            self._authenticating.add(domain)
+        self._reasons.clear()
+
+    def reset(self) -> None:
+        """Forget the slots and what was in flight, as the engine does; see :meth:`recover`."""
+        in_flight = [f"{access}s in flight" for access, queues in self._queues.items()
+                     if any(queues.values())]
+        for name in in_flight or ["idle"]:
+            self.coverage.hit(f"reset/{name}")
+        for address, line in self._lines.items():
+            self._uncertain.setdefault(address, set()).update(line.contents)
+        for slot in range(self.config.domain_slots):
+            for model in (self.model, self._viewer):
+                model.set_slot(slot, valid=False)
+        self._begin()
+
+    def recover(self) -> None:
+        """Take over from DRAM what became of the lines that were being written at a reset.
+
+        Each block of 16 bytes, or each beat where the bus is narrower, must be one that the line
+        held since its last write that was answered.
+
+        Raises
+        ------
+        ScoreboardError
+            If it is anything else.
+        """
+        step = min(16, self.config.data_bits // 8)
+        for address, contents in self._uncertain.items():
+            found = self._dram(address, LINE_BYTES)
+            for at in range(0, LINE_BYTES, step):
+                part = found[at:at + step]
+                if part not in {content[at:at + step] for content in contents}:
+                    raise ScoreboardError(f"after reset, {address + at:#x} holds {part.hex()}, "
+                                          f"not one of its {len(contents)} possible contents")
+            self.model.image.write(address, found)
+        self._uncertain = {}
+
+    # -- addresses ---------------------------------------------------------------------------
+
+    def address(self, cycle: int, burst: Burst) -> None:
+        """Note that an address was accepted."""
+        access = "write" if burst.write else "read"
+        reason = self._reason(burst)
+        entry = _Access(burst, cycle, reason is not None)
+        self.coverage.burst(burst)
+        self.coverage.same_id(burst, self._queues)
+        self._queues[access][burst.id].append(entry)
+        self._order[access].append(entry)
+        if reason:
+            self.coverage.hit(f"refused/{reason} {access}")
+        else:
+            self.coverage.mode(burst, self._encrypts[burst.domain])
+            self.coverage.modes(self._encrypts[other.burst.domain]
+                                for entries in self._order.values() for other in entries[-2:]
+                                if not other.refused)
+        if burst.write:
+            self._announced.append(entry)
+            if reason:
+                entry.errors.add(Response.SLVERR)
+            self._take_data()
+        elif not reason:
+            for chunk in burst.chunks:
+                if self._collected[chunk.line_address]:
+                    self._cover_hazard("read behind write", "write", entry, chunk)
+                self._line(chunk.line_address).begin_read(cycle)
+
+    def _reason(self, burst: Burst) -> str | None:
+        """Why a burst is refused, None if it is not. No legal burst lies half in the window."""
+        if burst.kind is Kind.FIXED:
+            return "FIXED"
+        if burst.domain in self._authenticating:
+            return "authenticating domain"
+        key = burst.domain, burst.address // BOUNDARY_BYTES
+        if key not in self._reasons:
+            try:
+                self.model.read(burst.domain, burst.address, 1)
+                self._reasons[key] = None
+            except AccessError as error:
+                self._reasons[key] = ("outside the window" if "window" in error.reason
+                                      else "unknown domain")
+        return self._reasons[key]
+
+    # -- writes ------------------------------------------------------------------------------
+
+    def write_data(self, cycle: int, data: int, strobes: int) -> None:
+        """Note a beat of write data."""
+        self._data.append((cycle, data, strobes))
+        self._take_data()
+
+    def _take_data(self) -> None:
+        while self._announced and self._data:
+            write = self._announced[0]
+            cycle, data, strobes = self._data.popleft()
+            beat = write.burst.beats[write.beats]
+            content = data.to_bytes(write.burst.bus_bytes, "little")
+            row = (beat.address - beat.low) % LINE_BYTES
+            for lane in range(beat.low, beat.high):
+                if strobes >> lane & 1:
+                    write.data[row + lane] = content[lane]
+                    write.strobes[row + lane] = True
+            write.beats += 1
+            chunk = write.burst.chunks[write.chunk]
+            if write.beats == chunk.first + chunk.beats:
+                if not write.refused:
+                    self._collect(cycle, write, chunk)
+                write.chunk += 1
+                write.data, write.strobes = bytearray(LINE_BYTES), [False] * LINE_BYTES
+            if write.beats == write.burst.length:
+                self._announced.popleft()
+
+    def _collect(self, cycle: int, write: _Access, chunk: Chunk) -> None:
+        """Apply a chunk to the model, if the DRAM will store it."""
+        address, domain = chunk.line_address, write.burst.domain
+        line = self._line(address)
+        if line.being_read:
+            self._cover_hazard("write behind read", "read", write, chunk)
+        if self._collected[address]:
+            self._cover_hazard("write behind write", "write", write, chunk)
+        self._collected[address] += 1
+        write.lines.append(address)
+        encrypt = self._encrypts[domain]
+        self.coverage.strobes(write.strobes, encrypt=encrypt)
+        error = self._write_error(address, write.strobes, encrypt)
+        if error:
+            write.errors.add(error)
+        elif any(write.strobes):
+            self.model.write(domain, address, bytes(write.data), write.strobes)
+            line.write(cycle, self.model.image.read(address, LINE_BYTES), write)
+
+    def _write_error(self, address: int, strobes: Sequence[bool], encrypt: bool) -> Response:
+        """Error that keeps a chunk from being stored; OKAY if there is none."""
+        if not any(strobes):
+            return Response.OKAY
+        if encrypt and not all(strobes):
+            self.coverage.dram(self.faults.reads.get(address, ()), "fill")
+            error = self.faults.of_row(address, range(self.config.beats_per_line))
+            if error:
+                return error
+        self.coverage.dram([self.faults.writes.get(address, Response.OKAY)], "write")
+        return self.faults.of_write(address)
+
+    def write_response(self, identifier: int, response: int) -> None:
+        """Check a write response, and that what it answers for is in DRAM.
+
+        Raises
+        ------
+        ScoreboardError
+            If it is not: or there is no such burst, its data have not all come, or the response is
+            another.
+        """
+        if not self._queues["write"][identifier]:
+            raise ScoreboardError(f"write response for ID {identifier}, which has no write")
+        write = self._queues["write"][identifier].popleft()
+        if write.beats < write.burst.length:
+            raise ScoreboardError(f"write response before {write}")
+        legal = write.errors or {Response.OKAY}
+        if response not in legal:
+            raise ScoreboardError(f"response {Response(response).name} instead of "
+                                  f"{[value.name for value in sorted(legal)]} to {write.burst}")
+        self._answered("write", write, Response(response))
+        for address in write.lines:
+            self._collected[address] -= 1
+            line = self._lines.get(address)
+            if line is None:
+                continue
+            if self._dram(address, LINE_BYTES) not in line.settle(write):
+                raise ScoreboardError(f"line {address:#x} is not in DRAM when {write.burst} is "
+                                      "answered")
+            self._drop_if_quiet(address)
+
+    # -- reads -------------------------------------------------------------------------------
+
+    def read_data(self, identifier: int, data: int, response: int, last: int) -> None:
+        """Check a beat of read data.
+
+        Raises
+        ------
+        ScoreboardError
+            If there is no such burst, or data, response or last are wrong.
+        """
+        if not self._queues["read"][identifier]:
+            raise ScoreboardError(f"read data for ID {identifier}, which has no read")
+        read = self._queues["read"][identifier][0]
+        burst = read.burst
+        chunk = burst.chunks[read.chunk]
+        final = read.beats == burst.length - 1
+        if last != final:
+            raise ScoreboardError(f"RLAST is {last} in {read}")
+        expected = Response.SLVERR if read.refused else self._read_error(read, chunk)
+        if response != expected:
+            raise ScoreboardError(f"response {Response(response).name} instead of "
+                                  f"{expected.name} in {read}")
+        if not expected:
+            self._check_data(read, chunk, data)
+        elif data:
+            raise ScoreboardError(f"data {data:#x} beside an error in {read}")
+        if self._interrupted not in (None, identifier):
+            self.coverage.hit("order/read data of two IDs interleaved")
+        self._interrupted = None if final else identifier
+        read.beats += 1
+        if read.beats == chunk.first + chunk.beats:
+            read.candidates = None
+            read.chunk += 1
+            if not read.refused:
+                self._lines[chunk.line_address].end_read(read.cycle)
+                self._drop_if_quiet(chunk.line_address)
+        if final:
+            self._queues["read"][identifier].popleft()
+            self._answered("read", read, Response(response))
+
+    def _read_error(self, read: _Access, chunk: Chunk) -> Response:
+        """Error of the row that holds a beat; OKAY if there is none."""
+        responses = self.faults.reads.get(chunk.line_address)
+        if responses is None:
+            return Response.OKAY
+        self.coverage.dram(responses, "read")
+        row_bytes = self.config.row_bytes
+        row = read.burst.beats[read.beats].address % LINE_BYTES // row_bytes
+        beats = row_bytes // read.burst.bus_bytes
+        return self.faults.of_row(chunk.line_address, range(row * beats, (row + 1) * beats))
+
+    def _check_data(self, read: _Access, chunk: Chunk, data: int) -> None:
+        if read.candidates is None:
+            read.candidates = [
+                self._view(read.burst.domain, chunk.line_address, stored)
+                for stored in self._line(chunk.line_address).legal(read.cycle)]
+        beat = read.burst.beats[read.beats]
+        start, size = beat.address % LINE_BYTES, beat.high - beat.low
+        found = data.to_bytes(read.burst.bus_bytes, "little")[beat.low:beat.high]
+        fitting = [line for line in read.candidates if line[start:start + size] == found]
+        if not fitting:
+            wanted = {line[start:start + size].hex() for line in read.candidates}
+            raise ScoreboardError(f"data {found.hex()} instead of {' or '.join(wanted)} in {read}")
+        read.candidates = fitting
+
+    def _view(self, domain: int, address: int, stored: bytes) -> bytes:
+        self._viewer.image.write(address, stored)
+        return self._viewer.read(domain, address, LINE_BYTES)
+
+    # -- end ---------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> list[Burst]:
+        """Bursts without a full answer."""
+        return [entry.burst for entries in self._order.values() for entry in entries]
+
+    def finish(self, dram: Image) -> None:
+        """Compare every byte of DRAM with the model.
+
+        Raises
+        ------
+        ScoreboardError
+            If bursts are pending or a byte differs.
+        """
+        if self.pending or self._data:
+            raise ScoreboardError(f"{len(self.pending)} bursts were not answered: "
+                                  f"{self.pending[:4]}")
+        difference = self.model.image.first_difference(dram)
+        if difference:
+            address, expected, found = difference
+            raise ScoreboardError(f"DRAM holds {found:#04x} instead of {expected:#04x} at "
+                                  f"{address:#x}")
+
+    # -- bookkeeping -------------------------------------------------------------------------
+
+    def _line(self, address: int) -> LineHistory:
+        if address not in self._lines:
+            self._lines[address] = LineHistory(self.model.image.read(address, LINE_BYTES))
+        return self._lines[address]
+
+    def _drop_if_quiet(self, address: int) -> None:
+        if self._lines[address].quiet:
+            del self._lines[address]
+
+    def _answered(self, access: str, entry: _Access, response: Response) -> None:
+        self.coverage.hit(f"response/{response.name} {access}")
+        if self._order[access][0] is not entry:
+            self.coverage.hit(f"order/{access}s out of order across IDs")
+        self._order[access].remove(entry)
+
+    def _cover_hazard(self, name: str, others: str, entry: _Access, chunk: Chunk) -> None:
+        self.coverage.hit(f"hazard/{name}")
+        if any(chunk in other.burst.chunks for identifier, queue in self._queues[others].items()
+               if identifier != entry.burst.id for other in queue):
+            self.coverage.hit(f"hazard/{name}, across IDs")
