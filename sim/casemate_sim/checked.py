@@ -1,12 +1,27 @@
-"""The engine as it is simulated: with assertions on both of its buses."""
+"""The engine as it is simulated: with the AXI4 rules asserted on both of its buses."""
 
 from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import connect, flipped
+from casemate.axi.rules import Rules
 from casemate.config import EngineConfig
+from casemate.engine.host_port import host_signature
+from casemate.engine.memory_port import memory_signature
 from casemate.top import Casemate
 
-__all__ = ["CheckedCasemate"]
+__all__ = ["CheckedCasemate", "host_rules", "memory_rules"]
+
+
+def host_rules(config: EngineConfig) -> Rules:
+    """Return the rules of the host's bus, with room for twice what the engine accepts."""
+    most = max(config.read_entries, config.write_entries, config.write_bursts)
+    return Rules(host_signature(config), name="s_axi", outstanding=2 * most)
+
+
+def memory_rules(config: EngineConfig) -> Rules:
+    """Return the rules of the DRAM's bus, with room for every entry of both tables."""
+    most = max(config.read_entries, config.write_entries)
+    return Rules(memory_signature(config), name="m_axi", outstanding=2 * most)
 
 
 class CheckedCasemate(wiring.Component):
@@ -31,12 +46,16 @@ class CheckedCasemate(wiring.Component):
         return self._config
 
     def elaborate(self, platform: object) -> Module:
-        """Connect the engine's ports through."""
+        """Connect the engine's ports through, and the rules to its buses."""
         m = Module()
         m.submodules.engine = engine = self._engine
+        m.submodules.host_rules = host = host_rules(self._config)
+        m.submodules.memory_rules = memory = memory_rules(self._config)
         connect(m, flipped(self.s_axi), engine.s_axi)
         connect(m, engine.m_axi, flipped(self.m_axi))
         connect(m, flipped(self.key), engine.key)
         connect(m, flipped(self.slot), engine.slot)
         m.d.comb += self.idle.eq(engine.idle)
+        host.observe(m, engine.s_axi)
+        memory.observe(m, engine.m_axi)
         return m

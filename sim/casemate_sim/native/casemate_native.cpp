@@ -105,9 +105,16 @@ struct Simulation {
 
 Simulation *self(long long handle) { return reinterpret_cast<Simulation *>(handle); }
 
+struct AssertionFailed : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
 template <typename Action> int guarded(Simulation *simulation, Action action) {
     try {
         return action();
+    } catch (const AssertionFailed &failure) {
+        simulation->error = "cycle " + std::to_string(simulation->cycle) + ": " + failure.what();
+        return -1;
     } catch (const std::exception &failure) {
         simulation->error = failure.what();
         return -1;
@@ -116,10 +123,13 @@ template <typename Action> int guarded(Simulation *simulation, Action action) {
 
 }  // namespace
 
+// What the failing assertion says; Verilator stops right after it.
+static thread_local std::string message;
+
 // Verilator's default for a failed assertion is to end the process.
 void vl_stop(const char *file, int line, const char *) {
-    throw std::runtime_error(std::string("an assertion of the RTL failed (") + file + ":"
-                             + std::to_string(line) + "); its message is on standard output");
+    const std::string place = std::string(file) + ":" + std::to_string(line);
+    throw AssertionFailed(message.empty() ? "an assertion failed at " + place : message);
 }
 void vl_fatal(const char *file, int line, const char *, const char *message) {
     throw std::runtime_error(std::string(message) + " (" + file + ":" + std::to_string(line)
@@ -129,6 +139,8 @@ void vl_fatal(const char *file, int line, const char *, const char *message) {
 extern "C" {
 
 // -- called by the model ----------------------------------------------------------------------
+
+void casemate_message(const char *text) { message = text; }
 
 void casemate_dram_read(long long handle, long long address, svBitVecVal *data) {
     self(handle)->memory.read(address, reinterpret_cast<uint8_t *>(data), CASEMATE_DATA_BITS / 8);

@@ -1,6 +1,10 @@
 // The simulation's doors to C++: DRAM content, the trace, and an observer of the host's bus.
 // `handle` is the address of the C++ object of this simulation, so that several can coexist.
 
+package casemate_messages;
+    import "DPI-C" function void casemate_message(input string text);
+endpackage
+
 module casemate_dram_array #(parameter DATA_BITS = 128) (
     input  wire                     clk,
     input  wire [63:0]              handle,

@@ -51,6 +51,12 @@ def _hide_temporaries(verilog: str) -> str:
     return re.sub(r"\\port\$(\d+)\$(\d+) ", r"__p\1_\2 ", verilog)
 
 
+def _report_messages(verilog: str) -> str:
+    """Hand the messages of assertions to the harness instead of printing them."""
+    return re.sub(r'\$write\(("(?:[^"\\]|\\.)*"(?:, .*)?)\);',
+                  r"casemate_messages::casemate_message($sformatf(\1));", verilog)
+
+
 def _verilog(config: EngineConfig, *, bare: bool, banks: int, wave: bool) -> str:
     """Return the simulation's hardware as one Verilog file; `wave` leaves out temporary wires."""
     from amaranth.back import rtlil
@@ -59,8 +65,8 @@ def _verilog(config: EngineConfig, *, bare: bool, banks: int, wave: bool) -> str
     from casemate_sim.native.top import SimulationTop
 
     top = SimulationTop(config, bare=bare, banks=banks)
-    text = share_roms(rtlil_to_verilog(
-        rtlil.convert(top, name=TOP, ports=top.ports, emit_src=False)))
+    text = _report_messages(share_roms(rtlil_to_verilog(
+        rtlil.convert(top, name=TOP, ports=top.ports, emit_src=False))))
     return _hide_temporaries(text) if wave else text
 
 
@@ -115,10 +121,9 @@ def build_library(
                    f"-DCASEMATE_ENGINE={int(not bare)}",
                    f"-DCASEMATE_TRACE_VCD={int(wave == 'vcd')}",
                    f"-DCASEMATE_TRACE_FST={int(wave == 'fst')}",
-                   "-DVL_USER_STOP", "-DVL_USER_FATAL", f"-I{_HERE}",
-                   "-include", str(_HERE / "print.h"))
+                   "-DVL_USER_STOP", "-DVL_USER_FATAL", f"-I{_HERE}")
         verilate(
-            [exported, _HERE / "casemate_native.sv"], top=TOP, output=folder / LIBRARY,
+            [_HERE / "casemate_native.sv", exported], top=TOP, output=folder / LIBRARY,
             options=(*options, *tracing, *structures),
             cpp_sources=[_HERE / "casemate_native.cpp"], cpp_flags=(*cpp_flags, *defines),
             link_flags=("-lz", "-llz4") if wave == "fst" else ())

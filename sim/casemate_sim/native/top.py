@@ -13,6 +13,7 @@ from amaranth import (
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from casemate.axi import signature as axi
+from casemate.axi.rules import Rules
 from casemate.config import DOMAIN_BITS, EngineConfig
 
 from casemate_sim.dram.array import NativeArray
@@ -46,6 +47,8 @@ def connect_wire(m: Module, host: wiring.PureInterface, memory: wiring.PureInter
 
 class SimulationTop(wiring.Component):
     """Everything that is Verilated; its ports are what the C++ harness touches.
+
+    The AXI4 rules watch both buses; a broken one ends the simulation.
 
     Parameters
     ----------
@@ -128,6 +131,8 @@ class SimulationTop(wiring.Component):
         ]
         if self._bare:
             connect_wire(m, player.bus, dram.bus)
+            m.submodules.rules = rules = Rules(dram.bus.signature, name="bus")
+            rules.observe(m, dram.bus)
         else:
             self._elaborate_engine(m, player, dram)
         self._elaborate_source(m, player)
@@ -137,9 +142,15 @@ class SimulationTop(wiring.Component):
     def _elaborate_engine(self, m: Module, player: Player, dram: DramModel) -> None:
         from casemate.top import Casemate
 
+        from casemate_sim.checked import host_rules, memory_rules
+
         m.submodules.engine = engine = Casemate(self._config)
         wiring.connect(m, player.bus, engine.s_axi)
         wiring.connect(m, engine.m_axi, dram.bus)
+        m.submodules.host_rules = host = host_rules(self._config)
+        m.submodules.memory_rules = memory = memory_rules(self._config)
+        host.observe(m, player.bus)
+        memory.observe(m, dram.bus)
         m.d.sync += [
             engine.key.p.slot.eq(self.key_slot), Value.cast(engine.key.p.name).eq(self.key_name),
             engine.key.p.key.eq(self.key_value),
