@@ -21,7 +21,8 @@ from pathlib import Path
 
 from casemate_sim.toolchain import ToolError, toolchain
 
-__all__ = ["BuildError", "cache_directory", "cached", "digest_of", "source_files", "verilate"]
+__all__ = ["BuildError", "cache_directory", "cached", "digest_of", "source_files", "verilate",
+           "verilate_small"]
 
 COMPILE_FLAGS = ("-O2", "-fno-strict-aliasing", "-w")
 """C++ flags of the generated model; see docs/simulation.md for the measurement behind them."""
@@ -140,21 +141,91 @@ def verilate(
         "-MAKEFLAGS", "OPT_FAST= OPT_SLOW= OPT_GLOBAL=",
         *options, *(str(Path(path).resolve()) for path in (*sources, *cpp_sources)),
     ]
-    log = output.parent / "build.log"
     started = time.monotonic()
-    with log.open("w") as file:
-        file.write(" ".join(command) + "\n")
-        file.flush()
-        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT,
-                              env=tools.environment, check=False).returncode
-    if code != 0:
-        lines = log.read_text(errors="replace").splitlines()
-        kept = Path(tempfile.gettempdir()) / f"casemate-build-{os.getpid()}.log"
-        shutil.copy(log, kept)
-        errors = [line for line in lines if "rror" in line][:8] or lines[-8:]
-        raise BuildError(f"building {top} failed (exit code {code}); whole log: {kept}\n"
-                         + "\n".join(errors))
+    _run(top, [command], output.parent / "build.log")
     (output.parent / "build.json").write_text(json.dumps({
         "top": top, "seconds": round(time.monotonic() - started, 1), "options": list(options),
         "cpp_flags": flags, "versions": tools.versions}, indent=1))
+    return output
+
+
+def _run(name: str, commands: Iterable[Sequence[str]], log: Path) -> None:
+    """Run commands one after another; what they say goes to `log`."""
+    with log.open("w") as file:
+        for command in commands:
+            file.write(" ".join(command) + "\n")
+            file.flush()
+            code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT,
+                                  env=toolchain().environment, check=False).returncode
+            if code != 0:
+                break
+        else:
+            return
+    lines = log.read_text(errors="replace").splitlines()
+    kept = Path(tempfile.gettempdir()) / f"casemate-build-{os.getpid()}.log"
+    shutil.copy(log, kept)
+    errors = [line for line in lines if "rror" in line][:8] or lines[-8:]
+    raise BuildError(f"building {name} failed (exit code {code}); whole log: {kept}\n"
+                     + "\n".join(errors))
+
+
+_SMALL_DEFINES = ("-DVERILATOR=1", *(f"-DVM_{name}=0" for name in (
+    "COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")))
+
+
+def verilate_small(source: Path, *, top: str, output: Path, harness: Path,
+                   optimise: str) -> Path:
+    """Translate a small design and compile it with one C++ file into a shared library, quickly.
+
+    Most of a small build's time goes into Verilator's own runtime and its headers: the runtime is
+    compiled once and kept in the cache, the generated files are compiled as one. No waveforms.
+
+    Parameters
+    ----------
+    source:
+        Verilog.
+    top:
+        Name of the top module; the C++ class is ``V<top>``.
+    output:
+        Library to make, in the folder of the build.
+    harness:
+        C++ file to compile against the generated class.
+    optimise:
+        Option of the C++ compiler for the model: ``-O0`` to ``-O3``.
+
+    Raises
+    ------
+    ToolError
+        If a program is missing.
+    BuildError
+        If one fails.
+    """
+    tools = toolchain()
+    root = tools.root or subprocess.run(
+        [str(tools.verilator), "--getenv", "VERILATOR_ROOT"], capture_output=True, text=True,
+        check=True).stdout.strip()
+    include = Path(root) / "include"
+    compiler = [str(tools.compiler), "-w", "-fPIC", "-std=gnu++20", "-pthread", f"-I{include}",
+                f"-I{include / 'vltstd'}", *_SMALL_DEFINES]
+
+    def build_runtime(folder: Path) -> None:
+        text = "".join(f'#include "{include / name}"\n'
+                       for name in ("verilated.cpp", "verilated_threads.cpp"))
+        (folder / "runtime.cpp").write_text(text)
+        _run("Verilator's runtime",
+             [[*compiler, "-O1", "-c", str(folder / "runtime.cpp"), "-o",
+               str(folder / "runtime.o")]], folder / "build.log")
+
+    runtime = cached("verilator-runtime", digest_of(compiler, tools.versions), build_runtime)
+    folder = output.parent / "verilated"
+    log = output.parent / "build.log"
+    _run(top, [[str(tools.verilator), "--cc", "--top-module", top, "--Mdir", str(folder),
+                "-Wno-fatal", "-Wno-lint", "--x-assign", "fast", "--x-initial", "fast",
+                "--noassert", "--output-split", "0", str(source)]], log)
+    whole = output.parent / "whole.cpp"
+    whole.write_text("".join(
+        f'#include "{path.name}"\n' for path in sorted(folder.glob("*.cpp")))
+        + f'#include "{harness.name}"\n')
+    _run(top, [[*compiler, optimise, "-shared", f"-I{folder}", f"-I{harness.parent}", str(whole),
+                str(runtime / "runtime.o"), "-o", str(output)]], log)
     return output

@@ -59,9 +59,7 @@ class KeyExpander(wiring.Component):
         # Of a long key, every second round key is derived without rotation and constant.
         plain = number[0] if long else 0
         rotated = Cat(words[-1][8:], words[-1][:8])
-        substituted = Cat(
-            sbox_logic(m, Mux(plain, words[-1], rotated).word_select(byte, 8), inverse=False)
-            for byte in range(4))
+        substituted = sbox_logic(m, Mux(plain, words[-1], rotated), inverse=False)
         following = [words[0] ^ substituted ^ Mux(plain, 0, constant)]
         for word in words[1:4]:
             following.append(word ^ following[-1])

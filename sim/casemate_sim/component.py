@@ -1,0 +1,202 @@
+"""Any component of the hardware, Verilated: whole vector files in seconds.
+
+Amaranth's own simulator runs an unrolled AES at some tens of cycles a second. Here a component's
+ports are packed into one input and one output word, so that one small C++ loop serves every
+component; Python hands over the stimulus of many cycles in a single call. Builds are cached by
+their content (see ``build``).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from pathlib import Path
+
+from amaranth import Cat, Const, Module, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from casemate.export import convert_verilog
+
+from casemate_sim.build import cached, digest_of, verilate_small
+from casemate_sim.native.roms import share_roms
+from casemate_sim.toolchain import toolchain
+
+__all__ = ["NativeComponent"]
+
+_TOP = "casemate_component"
+
+_HARNESS = r"""
+#include "Vcasemate_component.h"
+#include <cstdint>
+#include <cstring>
+
+struct Simulation {
+    VerilatedContext context;
+    Vcasemate_component model{&context};
+};
+
+double sc_time_stamp() { return 0; }
+
+extern "C" {
+
+void *simulation_create() {
+    auto *simulation = new Simulation;
+    auto &model = simulation->model;
+    model.rst = 1;
+    for (int cycle = 0; cycle < 2; cycle++) {
+        model.clk = 0;
+        model.eval();
+        model.clk = 1;
+        model.eval();
+    }
+    model.rst = 0;
+    return simulation;
+}
+
+void simulation_destroy(void *handle) { delete static_cast<Simulation *>(handle); }
+
+// Outputs are those of the end of each cycle, just before its clock edge. With a stride of 0 all
+// cycles share one input; with `every` 0 only the last cycle's outputs are kept.
+void simulation_run(void *handle, const uint32_t *inputs, long stride, uint32_t *outputs,
+                    int every, long cycles) {
+    auto &model = static_cast<Simulation *>(handle)->model;
+    for (long cycle = 0; cycle < cycles; cycle++) {
+        std::memcpy(&model.inputs[0], inputs, sizeof(model.inputs));
+        inputs += stride;
+        model.clk = 0;
+        model.eval();
+        if (every || cycle == cycles - 1) {
+            std::memcpy(outputs, &model.outputs[0], sizeof(model.outputs));
+            if (every) outputs += sizeof(model.outputs) / sizeof(uint32_t);
+        }
+        model.clk = 1;
+        model.eval();
+    }
+}
+
+}
+"""
+
+
+def _leaves(name: str, value: object) -> Iterator[tuple[str, Value]]:
+    if isinstance(value, data.View) and isinstance(value.shape(), data.StructLayout):
+        for field, _ in value.shape():
+            yield from _leaves(f"{name}_{field}", value[field])
+    elif not isinstance(Value.cast(value), Const):  # a stream that is always ready
+        yield name, Value.cast(value)
+
+
+class _Packed(wiring.Component):
+    """A component behind one input word and one output word, each wider than 64 bits."""
+
+    def __init__(self, component: wiring.Component):
+        self._component = component
+        self.leaves: dict[bool, dict[str, Value]] = {True: {}, False: {}}
+        for path, member, value in component.signature.flatten(component):
+            name = "_".join(str(part) for part in path if part != "payload")
+            self.leaves[member.flow is In].update(_leaves(name, value))
+        super().__init__({"inputs": In(max(65, self._width(True))),
+                          "outputs": Out(max(65, self._width(False)))})
+
+    def _width(self, flow: bool) -> int:
+        return sum(len(value) for value in self.leaves[flow].values())
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.component = self._component
+        clocked = Signal()  # so that there is a clock even if the component has no register
+        m.d.sync += clocked.eq(~clocked)
+        position = 0
+        for value in self.leaves[True].values():
+            m.d.comb += value.eq(self.inputs[position:position + len(value)])
+            position += len(value)
+        m.d.comb += self.outputs.eq(Cat(self.leaves[False].values()))
+        return m
+
+
+class NativeComponent:
+    """A simulation of one component.
+
+    Names of ports are those of the exported Verilog: the port's path joined with underscores,
+    without the word `payload`; each field of a structure is a port: ``i_valid``, ``i_block``.
+
+    Parameters
+    ----------
+    component:
+        What is simulated; reset was applied.
+    optimise:
+        Option of the C++ compiler. ``-O0`` builds a little faster and runs eight times slower.
+
+    Raises
+    ------
+    casemate_sim.toolchain.ToolError
+        If a program is missing or fails.
+    """
+
+    def __init__(self, component: wiring.Component, *, optimise: str = "-O1"):
+        packed = _Packed(component)
+        self._inputs = _fields(packed.leaves[True])
+        self._outputs = _fields(packed.leaves[False])
+        self._input_bytes = 4 * -(-len(packed.inputs) // 32)
+        self._output_bytes = 4 * -(-len(packed.outputs) // 32)
+        text = share_roms(convert_verilog(packed, name=_TOP))
+
+        def build(folder: Path) -> None:
+            (folder / "component.v").write_text(text)
+            (folder / "harness.cpp").write_text(_HARNESS)
+            verilate_small(folder / "component.v", top=_TOP, output=folder / "component.so",
+                           harness=folder / "harness.cpp", optimise=optimise)
+
+        key = digest_of(text, _HARNESS, optimise, toolchain().versions)
+        self._library = ctypes.CDLL(str(cached("component", key, build) / "component.so"))
+        self._library.simulation_create.restype = ctypes.c_void_p
+        self._handle = ctypes.c_void_p(self._library.simulation_create())
+        weakref.finalize(self, self._library.simulation_destroy, self._handle)
+
+    def run(self, stimuli: Sequence[Mapping[str, int]]) -> list[dict[str, int]]:
+        """Run one cycle for each stimulus; inputs that it does not name are 0.
+
+        Returns
+        -------
+        list of dict
+            Every output at the end of each cycle, before its clock edge.
+        """
+        words = b"".join(self._pack(stimulus) for stimulus in stimuli)
+        results = ctypes.create_string_buffer(self._output_bytes * len(stimuli))
+        self._call(words, self._input_bytes // 4, results, 1, len(stimuli))
+        size = self._output_bytes
+        return [self._unpack(results.raw[at:at + size])
+                for at in range(0, size * len(stimuli), size)]
+
+    def step(self, stimulus: Mapping[str, int], cycles: int = 1) -> dict[str, int]:
+        """Run some cycles with the same inputs; return the outputs of the last."""
+        results = ctypes.create_string_buffer(self._output_bytes)
+        self._call(self._pack(stimulus), 0, results, 0, cycles)
+        return self._unpack(results.raw)
+
+    def _call(self, words: bytes, stride: int, results: ctypes.Array, every: int,
+              cycles: int) -> None:
+        self._library.simulation_run(self._handle, words, ctypes.c_long(stride), results,
+                                     ctypes.c_int(every), ctypes.c_long(cycles))
+
+    def _pack(self, stimulus: Mapping[str, int]) -> bytes:
+        total = 0
+        for name, value in stimulus.items():
+            position, width = self._inputs[name]
+            if value >> width:
+                raise ValueError(f"{name} has {width} bits, too few for {value:#x}")
+            total |= value << position
+        return total.to_bytes(self._input_bytes, "little")
+
+    def _unpack(self, raw: bytes) -> dict[str, int]:
+        total = int.from_bytes(raw, "little")
+        return {name: total >> position & (1 << width) - 1
+                for name, (position, width) in self._outputs.items()}
+
+
+def _fields(leaves: Mapping[str, Value]) -> dict[str, tuple[int, int]]:
+    widths = [len(value) for value in leaves.values()]
+    return dict(zip(leaves, zip(accumulate(widths, initial=0), widths, strict=False),
+                    strict=True))

@@ -1,0 +1,261 @@
+"""Every NIST vector of AES-ECB through the constructions of the ciphers, cycle by cycle.
+
+A few constructions cover every choice; all combinations are the campaign marked ``verify``.
+"""
+
+import functools
+import itertools
+import random
+
+import pytest
+from amaranth import Module
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from casemate.aes.cipher import Direction, create_cipher
+from casemate.aes.key_schedule import KeyExpander
+from casemate.config import CipherConfig, SBox
+from casemate_sim.component import NativeComponent
+from casemate_sim.vectors import nist_file, read_vectors
+from Crypto.Cipher import AES
+
+KEYS = 4
+ROUNDS = {128: 10, 256: 14}
+VARIANTS = {
+    f"{kind}-{sbox.value}-{rounds}rounds-{registers}registers":
+        CipherConfig(pipelined=kind == "pipelined", sbox=sbox, rounds_per_stage=rounds,
+                     registers_per_round=registers)
+    for kind, sbox, (rounds, registers) in itertools.product(
+        ("pipelined", "iterative"), SBox, ((1, 1), (2, 1), (1, 2)))
+    if not (sbox is SBox.BLOCK_RAM and rounds == 2) and not (kind == "iterative" and registers == 2)
+}
+QUICK = {
+    ("pipelined-table-1rounds-1registers", 128),
+    ("pipelined-table-1rounds-1registers", 256),
+    ("pipelined-table-2rounds-1registers", 128),
+    ("pipelined-block_ram-1rounds-2registers", 128),
+    ("pipelined-logic-1rounds-2registers", 128),
+    ("iterative-table-1rounds-1registers", 128),
+    ("iterative-block_ram-1rounds-1registers", 256),
+    ("iterative-logic-2rounds-1registers", 256),
+}
+SIDES = {"encrypt": Direction.ENCRYPT, "decrypt": Direction.DECRYPT}
+
+
+class Bench(wiring.Component):
+    """Key expansion and a cipher of each direction.
+
+    With ``feedback`` an encrypted or decrypted block enters again in the cycle in which it comes
+    out, under the key that the low bits of its tag name.
+    """
+
+    def __init__(self, config, aes_bits):
+        self.expander = KeyExpander(aes_bits=aes_bits, tag=range(KEYS))
+        self.ciphers = {
+            name: create_cipher(config, aes_bits=aes_bits, direction=direction, keys=KEYS, tag=16)
+            for name, direction in SIDES.items()
+        }
+        i = data.StructLayout({"block": 128, "key": range(KEYS), "tag": 16})
+        o = data.StructLayout({"block": 128, "tag": 16})
+        super().__init__({
+            "key": In(stream.Signature(data.StructLayout({"key": aes_bits, "tag": range(KEYS)}))),
+            "feedback": In(1),
+        } | {f"{name}_i": In(stream.Signature(i)) for name in SIDES}
+          | {f"{name}_o": Out(stream.Signature(o, always_ready=True)) for name in SIDES})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.expander = expander = self.expander
+        wiring.connect(m, wiring.flipped(self.key), expander.i)
+        for name, cipher in self.ciphers.items():
+            m.submodules[name] = cipher
+            wiring.connect(m, cipher.o, wiring.flipped(getattr(self, f"{name}_o")))
+            i = getattr(self, f"{name}_i")
+            m.d.comb += i.ready.eq(cipher.i.ready)
+            with m.If(self.feedback):
+                m.d.comb += [
+                    cipher.i.valid.eq(cipher.o.valid),
+                    cipher.i.payload.block.eq(cipher.o.payload.block),
+                    cipher.i.payload.key.eq(cipher.o.payload.tag),
+                    cipher.i.payload.tag.eq(cipher.o.payload.tag),
+                ]
+            with m.Else():
+                m.d.comb += [cipher.i.valid.eq(i.valid), cipher.i.payload.eq(i.payload)]
+            m.d.comb += [
+                cipher.round_key.valid.eq(expander.o.valid),
+                cipher.round_key.key.eq(expander.o.payload.tag),
+                cipher.round_key.round.eq(expander.o.payload.round),
+                cipher.round_key.value.eq(expander.o.payload.value),
+            ]
+        return m
+
+
+class Driver:
+    """Builds a stimulus with exact timing, and says what must come out in which cycle."""
+
+    def __init__(self, config, aes_bits):
+        self.bench = Bench(config, aes_bits)
+        self.native = NativeComponent(self.bench)
+        self.aes_bits = aes_bits
+        self.slots = itertools.cycle(range(KEYS))
+        self.clear()
+
+    def clear(self):
+        self.stimuli, self.expected, self.accepted, self.names = [], {}, [], {}
+
+    def load(self, key, slot):
+        """Expand a key: one cycle for the transfer, then one for each round key."""
+        self.accepted.append((len(self.stimuli), "key"))
+        self.stimuli.append({"key_valid": 1, "key_key": key, "key_tag": slot})
+        self.stimuli += [{}] * (ROUNDS[self.aes_bits] + 1)
+
+    def block(self, side, slot, block, result, name):
+        """Send a block, then wait until the next may be sent."""
+        cycle = len(self.stimuli)
+        tag = len(self.expected) & 0xFFFF
+        self.accepted.append((cycle, f"{side}_i"))
+        self.stimuli.append({f"{side}_i_valid": 1, f"{side}_i_block": block,
+                             f"{side}_i_key": slot, f"{side}_i_tag": tag})
+        cipher = self.bench.ciphers[side]
+        self.expected[side, cycle + cipher.latency] = (result, tag)
+        self.names[side, cycle + cipher.latency] = name
+        self.stimuli += [{}] * (cipher.interval - 1)
+
+    def vector(self, side, key, blocks, name):
+        slot = next(self.slots)
+        self.load(key, slot)
+        for block, result in blocks:
+            self.block(side, slot, block, result, name)
+
+    def check(self):
+        """Run, and compare every cycle: what comes out, when, and that everything was accepted."""
+        self.stimuli += [{}] * 40
+        outputs = self.native.run(self.stimuli)
+        for cycle, port in self.accepted:
+            assert outputs[cycle][f"{port}_ready"], f"{port} is not ready in cycle {cycle}"
+        for cycle, output in enumerate(outputs):
+            for side in SIDES:
+                wanted = self.expected.get((side, cycle))
+                seen = ((output[f"{side}_o_block"], output[f"{side}_o_tag"])
+                        if output[f"{side}_o_valid"] else None)
+                assert seen == wanted, (
+                    f"{side}, cycle {cycle}, {self.names.get((side, cycle))}: got {seen}")
+        self.clear()
+
+
+def blocks_of(data):
+    return [int.from_bytes(data[at:at + 16], "little") for at in range(0, len(data), 16)]
+
+
+@functools.cache
+def driver_of(name, bits):
+    return Driver(VARIANTS[name], bits)
+
+
+@pytest.fixture(params=[
+    pytest.param((name, bits), id=f"{name}-aes{bits}",
+                 marks=[] if (name, bits) in QUICK else pytest.mark.verify)
+    for name in VARIANTS for bits in ROUNDS])
+def driver(request):
+    return driver_of(*request.param)
+
+
+def test_every_nist_ecb_vector_comes_out_right_and_on_time(driver, record_property, capsys):
+    counts = {}
+    for kind in ("GFSbox", "KeySbox", "VarKey", "VarTxt", "MMT"):
+        vectors = read_vectors(nist_file(f"ECB/ECB{kind}{driver.aes_bits}.rsp"))
+        assert vectors
+        for vector in vectors:
+            side, = (name.lower() for name in vector.section)
+            plain, cipher = (blocks_of(vector.data(name)) for name in ("PLAINTEXT", "CIPHERTEXT"))
+            pairs = zip(plain, cipher, strict=True)
+            if side == "decrypt":
+                pairs = zip(cipher, plain, strict=True)
+            driver.vector(side, vector.number("KEY"), pairs, f"{kind} {vector.values['COUNT']}")
+            counts[kind, side] = counts.get((kind, side), 0) + 1
+    driver.check()
+    with capsys.disabled():
+        print(f"\nNIST AES-{driver.aes_bits} ECB: {sum(counts.values())} vectors, none skipped")
+    record_property("vectors", sum(counts.values()))
+
+
+def test_the_examples_of_fips_197_come_out_in_both_directions(driver):
+    plain = bytes.fromhex("00112233445566778899aabbccddeeff")
+    key = bytes(range(driver.aes_bits // 8))
+    cipher = bytes.fromhex({128: "69c4e0d86a7b0430d8cdb78070b4c55a",
+                            256: "8ea2b7ca516745bfeafc49904b496089"}[driver.aes_bits])
+    (a,), (b,) = blocks_of(plain), blocks_of(cipher)
+    number = int.from_bytes(key, "little")
+    driver.vector("encrypt", number, [(a, b)], "FIPS 197 C")
+    driver.vector("decrypt", number, [(b, a)], "FIPS 197 C")
+    driver.check()
+
+
+def test_blocks_of_different_keys_follow_each_other_at_full_rate(driver):
+    seed = 197
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    oracles = []
+    for slot in range(KEYS):
+        key = rng.randbytes(driver.aes_bits // 8)
+        oracles.append(AES.new(key, AES.MODE_ECB))
+        driver.load(int.from_bytes(key, "little"), slot)
+    for _ in range(300):
+        slot, side = rng.randrange(KEYS), rng.choice(list(SIDES))
+        block = rng.randbytes(16)
+        result = getattr(oracles[slot], side)(block)
+        driver.block(side, slot, *blocks_of(block), *blocks_of(result), f"seed {seed}")
+        if rng.random() < 0.2:
+            driver.stimuli += [{}] * rng.randrange(5)
+    driver.check()
+
+
+# NIST's ECBMCT128.rsp and ECBMCT256.rsp: the key and block that a chain starts from, the block that
+# it ends with. (The package of vectors has no Monte Carlo files; the last block depends on all.)
+MONTE_CARLO = {
+    (128, "encrypt"): ("139a35422f1d61de3c91787fe0507afd", "b9145a768b7dc489a096b546f43b231f",
+                       "fb2649694783b551eacd9d5db6126d47"),
+    (128, "decrypt"): ("0c60e7bf20ada9baa9e1ddf0d1540726", "b08a29b11a500ea3aca42c36675b9785",
+                       "d1d2bfdc58ffcad2341b095bce55221e"),
+    (256, "encrypt"): ("f9e8389f5b80712e3886cc1fa2d28a3b8c9cd88a2d4a54c6aa86ce0fef944be0",
+                       "b379777f9050e2a818f2940cbbd9aba4", "c5d2cb3d5b7ff0e23e308967ee074825"),
+    (256, "decrypt"): ("2b09ba39b834062b9e93f48373b8dd018dedf1e5ba1b8af831ebbacbc92a2643",
+                       "89649bd0115f30bd878567610223a59d", "e3d3868f578caf34e36445bf14cefc68"),
+}
+
+
+@pytest.mark.parametrize("bits", ROUNDS)
+def test_the_monte_carlo_chains_of_nist_end_where_they_must(bits, record_property, capsys):
+    """AESAVS section 6.4.1: 100 turns of 1000 blocks, each the result of the one before.
+
+    Both directions run at once, natively; after each turn the key is changed by the last results.
+    """
+    driver = driver_of("pipelined-table-1rounds-1registers", bits)
+    native, latency = driver.native, driver.bench.ciphers["encrypt"].latency
+    state = {side: [bytes.fromhex(text) for text in MONTE_CARLO[bits, side][:2]] for side in SIDES}
+    for turn in range(100):
+        first = {}
+        for slot, (side, (key, block)) in enumerate(state.items()):
+            native.step({"key_valid": 1, "key_key": int.from_bytes(key, "little"),
+                         "key_tag": slot})
+            native.step({}, ROUNDS[bits] + 1)
+            first |= {f"{side}_i_valid": 1, f"{side}_i_block": int.from_bytes(block, "little"),
+                      f"{side}_i_key": slot, f"{side}_i_tag": slot}
+        native.step(first)
+        before = native.step({"feedback": 1}, 999 * latency)
+        native.step({"feedback": 1}, latency - 1)
+        last = native.step({})
+        for side, (key, block) in state.items():
+            results = [output[f"{side}_o_block"].to_bytes(16, "little")
+                       for output in (before, last)]
+            assert last[f"{side}_o_valid"], (turn, side)
+            oracle = getattr(AES.new(key, AES.MODE_ECB), side)
+            for _ in range(1000):
+                block = oracle(block)
+            assert results[1] == block, (turn, side)
+            change = b"".join(results)[-len(key):]
+            state[side] = [bytes(a ^ b for a, b in zip(key, change, strict=True)), block]
+    for side in SIDES:
+        assert state[side][1].hex() == MONTE_CARLO[bits, side][2], side
+    with capsys.disabled():
+        print(f"\nNIST AES-{bits} ECB Monte Carlo: 2 chains of 100 x 1000 blocks")
+    record_property("vectors", 200)
