@@ -72,6 +72,8 @@ def _latencies(config: EngineConfig) -> dict[str, object]:
         "tweak cipher: latency": tweak.latency,
         "tweak cipher: cycles from line to line": tweak.interval,
         "line on the data bus: cycles": config.beats_per_line,
+        "added to an idle read, `plain`": 2 + config.register_requests,
+        "added to an idle read, `xts`": 2 + row.latency + config.register_requests,
     }
 
 
