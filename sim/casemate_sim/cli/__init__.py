@@ -1,0 +1,46 @@
+"""The command line ``casemate``: one module per command."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from casemate_sim.cli import sim
+from casemate_sim.cli.errors import BAD_INPUT, Commands
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="casemate", cls=Commands, invoke_without_command=True, pretty_exceptions_enable=False,
+    rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]})
+app.command("sim")(sim.sim)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"casemate {version('casemate')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _casemate(
+    context: typer.Context,
+    _version: Annotated[bool, typer.Option(
+        "--version", callback=_print_version, is_eager=True,
+        help="Print the version and exit.")] = False,
+) -> None:
+    """Memory encryption between a host and its DRAM, simulated cycle by cycle.
+
+    Exit codes: 0 done, 1 the run shows a fault, 2 wrong input or a file that cannot be written,
+    3 a missing tool, 130 Ctrl-C.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(BAD_INPUT)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

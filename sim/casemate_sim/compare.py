@@ -1,0 +1,139 @@
+"""One trace through the bare wire, the engine in `plain` and in the mode of interest, side by side.
+
+What the engine costs is the difference to the same trace without it: same DRAM, same core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from casemate.config import EngineConfig
+from numpy.typing import NDArray
+
+from casemate_sim.dram.timing import DramTiming
+from casemate_sim.native.simulation import SimulationError
+from casemate_sim.simulate import PlayerConfig, Progress, Result, simulate
+from casemate_sim.toolchain import ToolError
+
+__all__ = ["Comparison", "compare", "compared_modes"]
+
+
+def compared_modes(mode: str) -> tuple[str, ...]:
+    """Return the modes that are run to judge `mode`, the least first, `mode` last."""
+    return ("bare", "plain") if mode == "plain" else ("bare", "plain", mode)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Runs of one trace.
+
+    Parameters
+    ----------
+    modes:
+        What was to be run, in this order.
+    results:
+        What was run, in the same order: all, or fewer if something ended it. If Ctrl-C did, the
+        last one may be a run that was cut short.
+    interrupted:
+        Ctrl-C ended it.
+    failure:
+        A tool that is missing, a build that failed or a simulation that stopped ended it.
+    """
+
+    modes: tuple[str, ...]
+    results: tuple[Result, ...]
+    interrupted: bool = False
+    failure: ToolError | SimulationError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Everything ran to its end, all data were right and no response was an error."""
+        return (len(self.results) == len(self.modes) and self.failure is None
+                and not self.interrupted and all(result.ok for result in self.results))
+
+    @property
+    def mode(self) -> str:
+        """The mode of interest."""
+        return self.modes[-1]
+
+    def result(self, mode: str) -> Result | None:
+        """Return the run of `mode`, None if it did not start."""
+        return next((result for result in self.results if result.mode == mode), None)
+
+    def finished(self, mode: str) -> Result | None:
+        """Return the run of `mode` if it went to the trace's end, else None."""
+        result = self.result(mode)
+        return None if result is None or result.interrupted else result
+
+    def slowdown(self, mode: str) -> float | None:
+        """Return the cycles of `mode` over those of the bare wire; None unless both finished."""
+        bare, result = self.finished("bare"), self.finished(mode)
+        return None if bare is None or result is None else result.cycles / max(bare.cycles, 1)
+
+    def added_latency(self, mode: str) -> float | None:
+        """Return how many cycles longer a read takes on average than over the bare wire.
+
+        None unless both runs finished and read something.
+        """
+        bare, result = self.finished("bare"), self.finished(mode)
+        if bare is None or result is None:
+            return None
+        before, after = bare.mean_latency(), result.mean_latency()
+        return None if before is None or after is None else after - before
+
+
+def compare(
+    records: NDArray, *, config: EngineConfig, mode: str, dram: DramTiming,
+    player: PlayerConfig | None = None, seed: int = 0, wave: Path | None = None,
+    wave_cycles: tuple[int, int] | None = None, keep_image: bool = False,
+    progress: Callable[[str, Progress | None], None] | None = None,
+    finished: Callable[[Result], None] | None = None,
+) -> Comparison:
+    """Run a trace in every mode of :func:`compared_modes`; Ctrl-C and failures keep what finished.
+
+    Parameters
+    ----------
+    records, config, dram, player, seed:
+        See `simulate`; the same for every run.
+    mode:
+        The mode of interest, ``"plain"`` or ``"xts"``.
+    wave, wave_cycles, keep_image:
+        See `simulate`; for the mode of interest only.
+    progress:
+        Called with a mode and None when its run begins, which may have to build the model, then
+        with its progress.
+    finished:
+        Called with each result.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not possible, or the trace does not fit the data window.
+    """
+    modes = compared_modes(mode)
+    # About 256 samples at 8 cycles a record, so that a short trace has a curve, too.
+    interval = min(max(len(records) // 32, 16), 4096)
+    results: list[Result] = []
+    try:
+        for each in modes:
+            if progress is not None:
+                progress(each, None)
+            last = each == mode
+            result = simulate(
+                records, config=config, mode=each, dram=dram, player=player, seed=seed,
+                wave=wave if last else None, wave_cycles=wave_cycles if last else None,
+                keep_image=keep_image and last, interval=interval,
+                progress=None if progress is None else
+                lambda now, each=each: progress(each, now))
+            results.append(result)
+            if finished is not None:
+                finished(result)
+            if result.interrupted:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        return Comparison(modes=modes, results=tuple(results), interrupted=True)
+    except (ToolError, SimulationError) as error:
+        return Comparison(modes=modes, results=tuple(results), failure=error)
+    return Comparison(modes=modes, results=tuple(results))

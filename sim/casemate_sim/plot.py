@@ -1,0 +1,122 @@
+"""Plots of a comparison: read latency and bandwidth over time.
+
+Colours are those of Okabe and Ito, which colour-blind readers tell apart; line styles differ, too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from casemate_sim.compare import Comparison
+from casemate_sim.files import whole_file
+from casemate_sim.report import LABELS
+from casemate_sim.simulate import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw_comparison"]
+
+_COLOURS = {"bare": "#7f7f7f", "plain": "#0072B2", "xts": "#D55E00"}
+_DASHES = {"bare": (0, ()), "plain": (0, (5, 1.5)), "xts": (0, ())}
+_WIDTHS = {"bare": 2.4, "plain": 1.5, "xts": 1.5}
+_POINTS = 160
+_LATENCY_BINS = 100
+
+
+def draw_comparison(comparison: Comparison, path: Path, title: str) -> None:
+    """Draw the runs of a comparison into one file.
+
+    Parameters
+    ----------
+    path:
+        File to write; its ending decides the format: ``.png``, ``.svg`` or ``.pdf``.
+    title:
+        What was simulated.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    # No pyplot: it would look for a display and keep the figure.
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    latency, bandwidth = figure.subplots(1, 2)
+    _draw_latency(latency, comparison)
+    _draw_bandwidth(bandwidth, comparison)
+    figure.suptitle(title, fontsize=12)
+    for axes in (latency, bandwidth):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", color="#e0e0e0", linewidth=0.8)
+        axes.set_axisbelow(True)
+    with whole_file(path) as file:
+        figure.savefig(file, format=path.suffix[1:].lower(), dpi=150,
+                       metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+
+
+def _draw_latency(axes: Axes, comparison: Comparison) -> None:
+    runs = [run for run in comparison.results if run.latency["read_last"].any()]
+    axes.set_title("Read latency, request to last beat", fontsize=10)
+    axes.set_xlabel("latency (cycles of the DRAM controller)")
+    axes.set_ylabel("share of the reads (%)")
+    if not runs:
+        axes.text(0.5, 0.5, "no reads", ha="center", transform=axes.transAxes)
+        return
+    low = min(run.percentile(0.0) or 0 for run in runs)
+    high = max(run.percentile(0.995) or 0 for run in runs) + 1
+    step = max(1, -(-(high - low) // _LATENCY_BINS))
+    edges = np.arange(low, high + step, step)
+    for run in runs:
+        counts = run.latency["read_last"].astype(float)
+        values = np.histogram(np.arange(len(counts)), edges, weights=counts)[0]
+        shares = 100 * values / counts.sum()
+        label = f"{_label(run)}: median {run.percentile(0.5)}, mean {run.mean_latency():.1f}"
+        axes.stairs(shares, edges, fill=True, color=_COLOURS[run.mode], alpha=0.13)
+        axes.stairs(shares, edges, color=_COLOURS[run.mode], linestyle=_DASHES[run.mode],
+                    linewidth=_WIDTHS[run.mode], label=label)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=9)
+
+
+def _draw_bandwidth(axes: Axes, comparison: Comparison) -> None:
+    axes.set_title("Bandwidth, reads and writes together", fontsize=10)
+    axes.set_xlabel("time (µs)")
+    axes.set_ylabel("bandwidth (MB/s)")
+    for run in comparison.results:
+        edges, values = _bandwidth(run)
+        if not len(values):
+            continue
+        label = f"{_label(run)}: mean {run.bandwidth * run.dram.clock_mhz:,.0f} MB/s"
+        axes.stairs(values, edges, color=_COLOURS[run.mode], linestyle=_DASHES[run.mode],
+                    linewidth=_WIDTHS[run.mode], label=label)
+    axes.set_xlim(left=0)
+    # Room for the legend above the curves.
+    axes.set_ylim(0, 1.25 * axes.get_ylim()[1])
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=9, loc="upper right")
+
+
+def _bandwidth(run: Result) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the edges (in µs, N + 1) and values (in MB/s, N) of the bandwidth over time."""
+    samples = run.samples.astype(np.float64)
+    group = max(1, -(-len(samples) // _POINTS))
+    starts = np.arange(0, len(samples), group)
+    ends = samples[np.minimum(starts + group, len(samples)) - 1, 0] if len(samples) else \
+        np.empty(0)
+    edges = np.concatenate([[0.0], ends])
+    moved = np.add.reduceat(samples[:, 1] + samples[:, 2], starts) if len(samples) else \
+        np.empty(0)
+    return edges / run.dram.clock_mhz, moved / np.diff(edges) * run.dram.clock_mhz
+
+
+def _label(run: Result) -> str:
+    return LABELS[run.mode] + (" (interrupted)" if run.interrupted else "")

@@ -1,0 +1,214 @@
+"""A comparison for people (tables, a sentence, a picture in characters) and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from casemate.config import EngineConfig
+from numpy.typing import NDArray
+from rich.table import Table
+from rich.text import Text
+
+from casemate_sim.compare import Comparison
+from casemate_sim.simulate import Result
+
+__all__ = ["LABELS", "SCHEMA", "comparison_dict", "comparison_table", "config_dict",
+           "latency_picture", "verdict"]
+
+LABELS = {"bare": "bare wire", "plain": "plain", "xts": "xts"}
+"""What each mode is called in tables and plots."""
+
+STYLES = {"bare": "bright_black", "plain": "blue", "xts": "dark_orange"}
+"""Terminal colour of each mode."""
+
+SCHEMA = "casemate.sim/1"
+"""Name and version of the JSON that :func:`comparison_dict` returns."""
+
+_ABSENT = "-"
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_PICTURE_ROWS = 2
+
+
+# -- table ---------------------------------------------------------------------------------------
+
+
+def _cycles(value: float | None, digits: int = 0) -> str:
+    return _ABSENT if value is None else f"{value:,.{digits}f}"
+
+
+def _rows(comparison: Comparison) -> list[tuple[str, Callable[[Result], str]]]:
+    """Return the table's quantities, each with how a run's cell is made."""
+
+    def slowdown(run: Result) -> str:
+        factor = comparison.slowdown(run.mode)
+        return _ABSENT if factor is None else f"{factor:.3f}"
+
+    def errors(run: Result) -> str:
+        return _ABSENT if run.ok else f"{run.data_error_count:,} / {run.error_responses:,}"
+
+    rows: list[tuple[str, Callable[[Result], str]]] = [
+        ("cycles", lambda run: f"{run.cycles:,}"),
+        ("slowdown over the bare wire", slowdown),
+        ("bandwidth, bytes/cycle", lambda run: f"{run.bandwidth:.3f}"),
+        ("bandwidth, MB/s", lambda run: f"{run.bandwidth * run.dram.clock_mhz:,.1f}"),
+        ("read latency, mean, cycles", lambda run: _cycles(run.mean_latency(), 1)),
+        *((f"read latency, p{share}, cycles",
+           lambda run, share=share: _latency(run, share / 100)) for share in (50, 90, 99)),
+        ("instructions per cycle", lambda run: f"{run.instructions_per_cycle:.4f}"),
+        ("reads checked", lambda run: f"{run.reads_checked:,}"),
+        ("simulated cycles per second", lambda run: f"{run.cycles_per_second:,.0f}"),
+    ]
+    if not all(run.ok for run in comparison.results):
+        rows.append(("wrong data / error responses", errors))
+    if any(run.interrupted for run in comparison.results):
+        rows.append(("of the trace", lambda run: "all" if not run.interrupted else
+                     f"{100 * run.records_played / max(run.records, 1):.0f} %"))
+    return rows
+
+
+def _latency(run: Result, share: float) -> str:
+    cycles = run.percentile(share)
+    if cycles is None:
+        return _ABSENT
+    return f"≥ {cycles:,}" if cycles == len(run.latency["read_last"]) - 1 else f"{cycles:,}"
+
+
+def comparison_table(comparison: Comparison, title: str) -> Table:
+    """Return the runs side by side: a quantity a line, a run a column."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("", no_wrap=True)
+    for mode in comparison.modes:
+        run = comparison.result(mode)
+        state = "" if run is None or not run.interrupted else "\n(interrupted)"
+        state = "\n(not run)" if run is None else state
+        table.add_column(LABELS[mode] + state, justify="right", header_style=STYLES[mode],
+                         no_wrap=True)
+    for name, cell in _rows(comparison):
+        cells = [Text(_ABSENT if run is None else cell(run))
+                 for run in map(comparison.result, comparison.modes)]
+        wrong = name.startswith("wrong")
+        table.add_row(name, *cells, style="bold red" if wrong else None)
+    return table
+
+
+def verdict(comparison: Comparison) -> str:
+    """Return in a sentence or two what the mode of interest cost, or why that is not known."""
+    mode = comparison.mode
+    what = "Encryption (xts)" if mode == "xts" else f"The engine in {mode}"
+    factor, added = comparison.slowdown(mode), comparison.added_latency(mode)
+    bare, run = comparison.finished("bare"), comparison.finished(mode)
+    if factor is None or bare is None or run is None:
+        return f"What {mode} costs is not known: it was not run to its end."
+    change = f"{100 * abs(factor - 1):.1f} % " + ("more" if factor >= 1 else "less")
+    text = f"{what} took {change} time than the bare wire"
+    if added is not None:
+        nanoseconds = added * run.nanoseconds_per_cycle
+        text += f"; a read's data came {added:+.1f} cycles ({nanoseconds:+.0f} ns) later on average"
+    text += f". {run.reads_checked:,} reads were compared with what had been written: "
+    text += "all right." if run.ok else \
+        f"{run.data_error_count:,} WRONG, {run.error_responses:,} error responses."
+    return text
+
+
+# -- picture -------------------------------------------------------------------------------------
+
+
+def _range(runs: list[Result]) -> tuple[int, int] | None:
+    """Return the latencies between which all but the longest percent of the reads lie."""
+    ends = [(run.percentile(0.0), run.percentile(0.99)) for run in runs]
+    ends = [(low, high) for low, high in ends if low is not None and high is not None]
+    if not ends:
+        return None
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def _bars(shares: NDArray[np.float64], highest: float) -> list[str]:
+    """Return lines of block characters, the top one first."""
+    steps = _PICTURE_ROWS * (len(_BLOCKS) - 1)
+    heights = np.ceil(shares / highest * steps).astype(int) if highest > 0 else \
+        np.zeros(len(shares), int)
+    return ["".join(_BLOCKS[min(max(height - 8 * row, 0), 8)] for height in heights)
+            for row in reversed(range(_PICTURE_ROWS))]
+
+
+def latency_picture(comparison: Comparison, width: int = 78) -> Text | None:
+    """Return the histograms of the read latency, one below the other on one axis.
+
+    Parameters
+    ----------
+    width:
+        Characters in a line.
+
+    Returns
+    -------
+    None if nothing was read.
+    """
+    runs = [run for run in comparison.results if run.latency["read_last"].any()]
+    limits = _range(runs)
+    if limits is None:
+        return None
+    columns = max(width - 12, 20)
+    low, high = limits
+    step = max(1, -(-(high + 1 - low) // columns))
+    columns = -(-(high + 1 - low) // step)
+    edges = low + step * np.arange(columns + 1)
+    shares = {}
+    for run in runs:
+        bins = run.latency["read_last"].astype(np.float64)
+        inside = np.add.reduceat(np.append(bins, np.zeros(step * columns)), edges[:-1])
+        inside[-1] = bins[edges[-2]:edges[-1]].sum()
+        shares[run.mode] = inside / bins.sum()
+    text = Text(f"read latency, cycles; a column is {step}\n" if step > 1 else
+                "read latency, cycles\n")
+    for mode, share in shares.items():
+        # Each run is as high as its own peak: a narrow peak would flatten the others.
+        top, *rest = _bars(share, float(share.max()))
+        text.append(" " * 11 + top + "\n", style=STYLES[mode])
+        for line in rest:
+            text.append(f"{LABELS[mode]:>10} " + line + "\n", style=STYLES[mode])
+    ruler = " " * (columns + 8)
+    for column in range(0, columns, 12):
+        mark = f"╵{edges[column]}"
+        ruler = ruler[:column] + mark + ruler[column + len(mark):]
+    text.append(" " * 11 + ruler.rstrip())
+    return text
+
+
+# -- JSON ----------------------------------------------------------------------------------------
+
+
+def config_dict(config: EngineConfig) -> dict[str, object]:
+    """Return a configuration's parameters, digest, derived geometry and memory map."""
+    return {
+        "name": config.name, "digest": config.digest, "parameters": config.as_dict(),
+        "geometry": {name: getattr(config, name) for name in (
+            "row_bytes", "lanes", "rows_per_line", "beats_per_line", "lines", "line_bits",
+            "memory_id_bits", "aes_rounds", "leaves", "level_sizes")},
+        "memory_map": [{"name": region.name, "base": region.base, "size": region.size}
+                       for region in config.regions],
+    }
+
+
+def comparison_dict(comparison: Comparison, *, trace: Mapping[str, object],
+                    config: EngineConfig) -> dict[str, object]:
+    """Return everything about a comparison as plain JSON values.
+
+    Parameters
+    ----------
+    trace:
+        What was played: name, source, counts.
+    config:
+        The engine's configuration.
+    """
+    return {
+        "schema": SCHEMA, "trace": dict(trace), "config": config_dict(config),
+        "mode": comparison.mode, "ok": comparison.ok, "interrupted": comparison.interrupted,
+        "failure": None if comparison.failure is None else str(comparison.failure),
+        "verdict": verdict(comparison),
+        "comparison": {mode: {
+            "slowdown": comparison.slowdown(mode),
+            "added_mean_read_latency_cycles": comparison.added_latency(mode),
+        } for mode in comparison.modes},
+        "runs": {run.mode: run.as_dict() for run in comparison.results},
+    }
