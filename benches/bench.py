@@ -1,0 +1,65 @@
+"""Measures everything that is promised: prints a table, writes build/bench.json.
+
+Simulated cycles are exact: the same on every machine. Wall-clock speeds are ratios within one run.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import bandwidth
+import latency
+import simulation_speed
+import traces
+import typer
+import windows
+from casemate.config import preset
+from casemate_sim.figures import Figure, FigureBook
+from common import Report
+from rich.console import Console
+from rich.status import Status
+
+ECP5 = preset("ecp5")
+BENCHES: dict[str, Callable[[Report], Iterator[Figure]]] = {
+    "latency": latency.figures,
+    "bandwidth": lambda report: bandwidth.figures(ECP5, report),
+    "windows": lambda report: windows.figures(ECP5, report),
+    "traces": lambda report: traces.figures(ECP5, report),
+    "simulation_speed": lambda report: simulation_speed.figures(ECP5, report),
+}
+Bench = StrEnum("Bench", {name: name for name in BENCHES})
+
+
+def main(
+    benches: Annotated[list[Bench] | None, typer.Argument(help="Which; all by default.")] = None,
+    output: Annotated[Path, typer.Option(help="File of figures.")] = Path("build/bench.json"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Measure, and fail if a target is missed; Ctrl-C keeps what is finished."""
+    book = FigureBook(output)
+    errors = Console(stderr=True)
+    try:
+        with Status("", console=errors) as status:
+            for bench in benches or list(Bench):
+                for figure in BENCHES[bench](lambda text, name=bench: status.update(
+                        f"{name}: {text}")):
+                    book.add(figure)
+    except KeyboardInterrupt:
+        errors.print(f"Interrupted; {len(book.added)} finished figures are in {output}.")
+        sys.exit(130)
+    finally:
+        if as_json:
+            print(json.dumps({figure.name: figure.as_dict() for figure in book.added}, indent=1))
+        else:
+            Console().print(book.table())
+    missed = [figure.name for figure in book.added if figure.met is False]
+    if missed:
+        errors.print(f"[red]Missed:[/] {', '.join(missed)}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

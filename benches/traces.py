@@ -1,0 +1,28 @@
+"""What the engine costs real programs: the shipped traces behind a core with 16 reads in flight."""
+
+from collections.abc import Iterator
+
+from casemate.config import EngineConfig
+from casemate_sim.figures import Figure
+from casemate_sim.simulate import PlayerConfig, Result, simulate
+from casemate_sim.trace import load
+from casemate_sim.traces import shipped
+from common import Report, config_of
+
+
+def figures(config: EngineConfig, report: Report) -> Iterator[Figure]:
+    """Compare cycles of engine and bare wire, whole traces, on ``ddr3-1066``."""
+    for name, path in shipped().items():
+        records = load(path).records
+        results: dict[str, Result] = {}
+        for mode in ("bare", "plain", "xts"):
+            report(f"{mode}, {name}")
+            results[mode] = simulate(records, config=config, mode=mode, dram="ddr3-1066",
+                                     player=PlayerConfig())
+        for mode in ("plain", "xts"):
+            result = results[mode]
+            yield Figure(
+                name=f"trace.{name}.{mode}.slowdown", unit="1",
+                value=result.cycles / results["bare"].cycles,
+                config=config_of(result) | {"records": len(records), "cycles": result.cycles,
+                                            "bare_cycles": results["bare"].cycles})
