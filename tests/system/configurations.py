@@ -1,0 +1,11 @@
+"""The engines that the system tests build."""
+
+from casemate.config import MIB, PRESETS, CipherConfig
+
+NARROW = PRESETS["latency"].replace(
+    name="narrow", data_bits=64, data_bytes=16 * MIB, data_base=48 * MIB, id_bits=2,
+    domain_slots=4, read_entries=16, data_cipher=CipherConfig(rounds_per_stage=2),
+    tweak_cipher=CipherConfig(pipelined=False))
+"""A bus narrower than an AES block, a window that does not begin at 0, two rounds per stage."""
+
+CONFIGS = {**PRESETS, NARROW.name: NARROW}
