@@ -12,7 +12,7 @@ from pyosys import libyosys
 from .config import EngineConfig
 from .top import Casemate
 
-__all__ = ["FlatPorts", "convert_verilog", "rtlil", "rtlil_to_verilog", "verilog"]
+__all__ = ["FlatPorts", "convert_verilog", "flat_rtlil", "rtlil", "rtlil_to_verilog", "verilog"]
 
 
 class FlatPorts(Elaboratable):
@@ -73,8 +73,8 @@ class FlatPorts(Elaboratable):
         return m
 
 
-def _flat_rtlil(component: wiring.Component, name: str) -> str:
-    flat = FlatPorts(component)
+def flat_rtlil(flat: FlatPorts, *, name: str) -> str:
+    """Return a component with flattened ports as RTLIL."""
     ports = {key: (port, None) for key, port in flat.ports.items()}
     return rtlil_back.convert(flat, name=name, ports=ports, emit_src=False)
 
@@ -97,7 +97,7 @@ def rtlil_to_verilog(text: str) -> str:
 
 def convert_verilog(component: wiring.Component, *, name: str) -> str:
     """Return any component as Verilog, its ports flattened by ``FlatPorts``."""
-    return rtlil_to_verilog(_flat_rtlil(component, name))
+    return rtlil_to_verilog(flat_rtlil(FlatPorts(component), name=name))
 
 
 def verilog(config: EngineConfig, *, name: str = "casemate") -> str:
@@ -107,4 +107,4 @@ def verilog(config: EngineConfig, *, name: str = "casemate") -> str:
 
 def rtlil(config: EngineConfig, *, name: str = "casemate") -> str:
     """Return the engine as Yosys RTLIL with top module `name`."""
-    return _flat_rtlil(Casemate(config), name)
+    return flat_rtlil(FlatPorts(Casemate(config)), name=name)

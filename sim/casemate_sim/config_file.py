@@ -25,10 +25,22 @@ from casemate.config import (
     preset,
 )
 
-__all__ = ["find_config", "load_config"]
+__all__ = ["config_dict", "find_config", "load_config"]
 
 _TABLES: dict[str, type[CipherConfig] | type[LeafShape]] = {
     "leaf": LeafShape, "data_cipher": CipherConfig, "tweak_cipher": CipherConfig}
+
+
+def config_dict(config: EngineConfig) -> dict[str, object]:
+    """Return a configuration's parameters, digest, derived geometry and memory map."""
+    return {
+        "name": config.name, "digest": config.digest, "parameters": config.as_dict(),
+        "geometry": {name: getattr(config, name) for name in (
+            "row_bytes", "lanes", "rows_per_line", "beats_per_line", "lines", "line_bits",
+            "memory_id_bits", "aes_rounds", "leaves", "level_sizes")},
+        "memory_map": [{"name": region.name, "base": region.base, "size": region.size}
+                       for region in config.regions],
+    }
 
 
 def find_config(name: str) -> EngineConfig:

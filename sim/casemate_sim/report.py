@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from casemate_sim.compare import Comparison
+from casemate_sim.config_file import config_dict
 from casemate_sim.simulate import Result
 
-__all__ = ["LABELS", "SCHEMA", "comparison_dict", "comparison_table", "config_dict",
-           "latency_picture", "verdict"]
+__all__ = ["LABELS", "SCHEMA", "comparison_dict", "comparison_table", "latency_picture",
+           "verdict"]
 
 LABELS = {"bare": "bare wire", "plain": "plain", "xts": "xts"}
 """What each mode is called in tables and plots."""
@@ -176,18 +177,6 @@ def latency_picture(comparison: Comparison, width: int = 78) -> Text | None:
 
 
 # -- JSON ----------------------------------------------------------------------------------------
-
-
-def config_dict(config: EngineConfig) -> dict[str, object]:
-    """Return a configuration's parameters, digest, derived geometry and memory map."""
-    return {
-        "name": config.name, "digest": config.digest, "parameters": config.as_dict(),
-        "geometry": {name: getattr(config, name) for name in (
-            "row_bytes", "lanes", "rows_per_line", "beats_per_line", "lines", "line_bits",
-            "memory_id_bits", "aes_rounds", "leaves", "level_sizes")},
-        "memory_map": [{"name": region.name, "base": region.base, "size": region.size}
-                       for region in config.regions],
-    }
 
 
 def comparison_dict(comparison: Comparison, *, trace: Mapping[str, object],

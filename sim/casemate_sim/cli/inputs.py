@@ -12,13 +12,14 @@ from casemate.config import LINE_BYTES, EngineConfig
 from numpy.typing import NDArray
 
 from casemate_sim.cli.errors import InputError
+from casemate_sim.cli.show import size_text
 from casemate_sim.files import check_writable
 from casemate_sim.trace import WRITE, load
 from casemate_sim.traces import shipped
 from casemate_sim.workload import DEFAULT_READ_SHARE, Workload, generate
 
 __all__ = ["Traffic", "check_directory", "check_output", "named_trace", "parse_range", "parse_size",
-           "size_text", "workload_traffic"]
+           "workload_traffic"]
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _DEFAULT_FOOTPRINT = 16 * 2**20
@@ -120,15 +121,6 @@ def parse_size(text: str) -> int:
         raise InputError(f"{text!r} is no size; write bytes, or a number with K, M, G or T, as in "
                          "64K or 16M")
     return int(match[1]) * _UNITS[match[2].upper()]
-
-
-def size_text(size: int) -> str:
-    """Return a size for people: in the largest binary unit that leaves an integer."""
-    for unit in ("TiB", "GiB", "MiB", "KiB"):
-        factor = _UNITS[unit[0]]
-        if size >= factor and size % factor == 0:
-            return f"{size // factor} {unit}"
-    return f"{size} bytes"
 
 
 def parse_range(text: str) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +11,15 @@ import typer
 from casemate.config import EngineConfig
 from rich.console import Console
 
-from casemate_sim.cli.errors import BAD_INPUT, complain
+from casemate_sim.cli.errors import BAD_INPUT, InputError, complain
 from casemate_sim.cli.inputs import Traffic
+from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.compare import Comparison
 from casemate_sim.dump import DomainSecrets, DumpError, Expected, Secrets, write_dump
-from casemate_sim.files import whole_file
 from casemate_sim.report import comparison_dict, comparison_table, latency_picture, verdict
 from casemate_sim.simulate import DOMAIN, secrets_of_seed
 
-__all__ = ["STDOUT", "Outputs"]
-
-STDOUT = "-"
-"""File name that means stdout."""
+__all__ = ["Outputs"]
 
 
 class Outputs:
@@ -56,7 +52,7 @@ class Outputs:
             yield
         except BrokenPipeError:
             raise
-        except (OSError, DumpError) as error:
+        except (OSError, DumpError, InputError) as error:
             self._failed = True
             reason = getattr(error, "strerror", None)
             complain(f"{name}: cannot be written: {reason}" if reason else error, error=error)
@@ -85,26 +81,19 @@ class Outputs:
             console.file.flush()
 
     def write_json(self, name: str | None) -> None:
-        """Write the JSON to a file, to stdout if it is ``-``; also if the file cannot be written.
+        """Write the JSON; to stdout if `name` is ``-`` or cannot be written.
 
         The runs may have taken hours: they are printed rather than lost.
         """
         if name is None:
             return
-        content = json.dumps(comparison_dict(
-            self._comparison, trace=self._traffic.as_dict(), config=self._config), indent=1)
-        if name != STDOUT:
-            failed, self._failed = self._failed, False
-            with self._careful(name), whole_file(Path(name)) as file:
-                file.write(content.encode() + b"\n")
-            failed, self._failed = self._failed, self._failed or failed
-            if not failed:
+        with self._careful("standard output" if name == STDOUT else name):
+            write_result(name, comparison_dict(
+                self._comparison, trace=self._traffic.as_dict(), config=self._config))
+            if name == STDOUT:
+                sys.stdout.flush()
+            else:
                 self._written.append(f"JSON: {name}")
-                return
-            complain("the JSON follows on standard output instead")
-        with self._careful("standard output"):
-            typer.echo(content)
-            sys.stdout.flush()
 
     def write_plot(self, path: Path | None) -> None:
         """Draw the plot of the runs that there are."""

@@ -26,7 +26,8 @@ from casemate_sim.cli.inputs import (
     parse_size,
     workload_traffic,
 )
-from casemate_sim.cli.outputs import STDOUT, Outputs
+from casemate_sim.cli.outputs import Outputs
+from casemate_sim.cli.show import STDOUT
 from casemate_sim.config_file import find_config
 from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming, timing_preset
@@ -85,7 +86,9 @@ def sim(
         help="Most lines being read at the same time, and as many being written, 1 to 64.",
         rich_help_panel=_CORE)] = 16,
     instructions_per_cycle: Annotated[float, typer.Option(
-        help="Its speed between the records, 1/256 to 255.", rich_help_panel=_CORE)] = 1.0,
+        help="Its speed between the records in cycles of the DRAM controller, which has an eighth "
+        "of the data rate: 8 is a core of 1.07 GHz beside DDR3-1066 that completes one "
+        "instruction per clock. 1/256 to 255.", rich_help_panel=_CORE)] = 8.0,
     window_instructions: Annotated[int, typer.Option(
         help="How many instructions it may be past its oldest outstanding read (its reorder "
         "buffer), 1 to 1048575.", rich_help_panel=_CORE)] = 192,

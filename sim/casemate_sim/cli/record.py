@@ -1,0 +1,95 @@
+"""``casemate record``: the DRAM traffic of a program of the user's."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from casemate_sim.caches import HIERARCHIES, parse_hierarchy
+from casemate_sim.cli.errors import INTERRUPTED, complain
+from casemate_sim.cli.inputs import check_output, parse_size
+from casemate_sim.cli.show import STDOUT, print_facts, size_text, write_result
+
+__all__ = ["record"]
+
+
+def record(
+    program: Annotated[list[str], typer.Argument(
+        metavar="PROGRAM [ARGUMENTS]...", help="What to run; put `--` before it.",
+        show_default=False)],
+    output: Annotated[Path, typer.Option(
+        "-o", "--output", metavar="FILE", help="Trace file to write.", show_default=False)],
+    caches: Annotated[str, typer.Option(
+        help=f"Caches between the program and DRAM: {', '.join(HIERARCHIES)}, or SIZE:WAYS of "
+        "each level, as in 32K:8,256K:8; `none` records every access.")] = "desktop",
+    window: Annotated[str | None, typer.Option(
+        metavar="SIZE", help="Data window, a power of two, as in 64M; the least that holds the "
+        "program if not given.", show_default=False)] = None,
+    shuffle: Annotated[int | None, typer.Option(
+        metavar="SEED", help="Place the program's pages in an order shuffled by this seed; needs "
+        "--window.", show_default=False)] = None,
+    skip: Annotated[int, typer.Option(
+        min=0, metavar="N", help="Instructions at the start that warm the caches and leave no "
+        "record.")] = 0,
+    records: Annotated[int | None, typer.Option(
+        min=1, metavar="N", help="End the program after so many records.",
+        show_default=False)] = None,
+    instructions: Annotated[int | None, typer.Option(
+        min=1, metavar="N", help="End the program after about so many instructions, skipped ones "
+        "included.", show_default=False)] = None,
+    children: Annotated[bool, typer.Option(
+        "--children", help="Record the programs that it starts, too.")] = False,
+    json: Annotated[str | None, typer.Option(
+        metavar="FILE", help="Write the counts as JSON; `-` is stdout, behind what the program "
+        "prints there.", show_default=False)] = None,
+) -> None:
+    """Run a program under valgrind and record its DRAM traffic as a trace.
+
+    Its input and output are left alone; what `casemate` says goes to stderr. Ctrl-C ends the
+    program and keeps what was recorded so far.
+
+    Example: `casemate record -o ls.trace -- ls -lR /usr`, then `casemate sim ls.trace`.
+    """
+    hierarchy = () if caches == "none" else parse_hierarchy(caches)
+    window_bytes = None if window is None else parse_size(window)
+    check_output(output, "--output")
+    if json != STDOUT:
+        check_output(None if json is None else Path(json), "--json")
+
+    from casemate_sim.record import record as run
+
+    console = Console(stderr=True)
+    # Bars would overwrite what the program prints to the same terminal.
+    live = console.is_terminal and not sys.stdout.isatty()
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
+                  console=console, disable=not live, transient=True) as progress:
+        task = progress.add_task("starting valgrind ...")
+        result = run(
+            program, output, hierarchy=hierarchy, window_bytes=window_bytes, shuffle_seed=shuffle,
+            skip_instructions=skip, maximum_records=records, maximum_instructions=instructions,
+            follow_children=children,
+            progress=lambda instruction, count: progress.update(
+                task, description=f"{instruction:,} instructions, {count:,} records"))
+    facts = {
+        "trace": str(output), "records": f"{result.records:,}",
+        "reads / writes": f"{result.reads:,} / {result.writes:,}",
+        "instructions": f"{result.instructions:,}", "data accesses": f"{result.accesses:,}",
+        "misses": ", ".join(f"{name} {count:,}" for name, count in result.misses.items()) or "-",
+        "pages of 4 KiB": f"{result.pages:,}", "data window": size_text(result.window_bytes),
+        "exit code of the program": str(result.exit_code), "seconds": f"{result.seconds:.1f}",
+    }
+    print_facts(facts, console)
+    write_result(json, {"schema": "casemate.record/1", "trace": str(output),
+                        "program": list(program), "records": result.records, **asdict(result)})
+    if result.limited:
+        typer.echo("a limit ended the program", err=True)
+    if result.interrupted:
+        complain("interrupted; the trace holds what was recorded so far",
+                 command="casemate record")
+        raise typer.Exit(INTERRUPTED)

@@ -1,0 +1,83 @@
+"""What commands print and write: facts for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from casemate_sim.cli.errors import InputError, complain
+from casemate_sim.files import whole_file
+
+__all__ = ["STDOUT", "print_facts", "print_json", "size_text", "write_bytes", "write_result"]
+
+STDOUT = "-"
+"""File name that means stdout."""
+
+_UNITS = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
+
+
+def size_text(size: int) -> str:
+    """Return a size for people: in the largest binary unit that leaves an integer."""
+    for unit, factor in _UNITS:
+        if size >= factor and size % factor == 0:
+            return f"{size // factor} {unit}"
+    return f"{size:,} bytes"
+
+
+def print_facts(facts: Mapping[str, str], console: Console) -> None:
+    """Print names and values in two columns."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, Text(value))
+    console.print(table)
+
+
+def print_json(content: Mapping[str, object]) -> None:
+    """Print JSON on stdout."""
+    typer.echo(json.dumps(content, indent=1))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    try:
+        with whole_file(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def write_result(name: str | None, content: Mapping[str, object]) -> None:
+    """Write JSON to a file; to stdout if its name is ``-``, or if it cannot be written.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written, after it was printed on stdout instead: results are not lost.
+    """
+    if name is None:
+        return
+    if name != STDOUT:
+        try:
+            write_bytes(Path(name), json.dumps(content, indent=1).encode() + b"\n")
+        except InputError:
+            complain("the JSON follows on standard output instead")
+            print_json(content)
+            sys.stdout.flush()
+            raise
+        return
+    print_json(content)
