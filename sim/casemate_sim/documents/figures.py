@@ -7,33 +7,41 @@ from pathlib import Path
 
 from .markdown import table
 
-__all__ = ["BENCH_RESULTS", "benches"]
+__all__ = ["RESULTS", "benches"]
 
-BENCH_RESULTS = Path(__file__).resolve().parents[3] / "benches" / "results" / "bench.json"
-"""Results that are part of the repository; ``make bench`` writes them."""
+RESULTS = Path(__file__).resolve().parents[3] / "benches" / "results"
+"""Results that are part of the repository, files as `FigureBook` writes them."""
 
 
-def benches(prefix: str = "") -> str:
-    """Return the benches' figures whose names begin with `prefix`."""
-    if not BENCH_RESULTS.is_file():
-        return "No results are stored yet: `make bench` measures them."
+def benches(prefix: str = "", file: str = "bench.json") -> str:
+    """Return the stored figures whose names begin with `prefix`."""
+    path = RESULTS / file
     try:
-        figures = json.loads(BENCH_RESULTS.read_text())
+        figures = json.loads(path.read_text()) if path.is_file() else {}
     except ValueError as error:
-        raise ValueError(f"{BENCH_RESULTS} is not JSON: {error}") from error
+        raise ValueError(f"{path} is not JSON: {error}") from error
     rows = []
     for name, figure in figures.items():
         if not name.startswith(prefix):
             continue
         if not isinstance(figure, dict) or "value" not in figure:
-            raise ValueError(f"{BENCH_RESULTS}: figure {name!r} has no value")
-        met = {True: "yes", False: "no", None: ""}[figure.get("met")]
-        rows.append((f"`{name}`", _number(figure["value"]), figure.get("unit") or "",
-                     figure.get("config") or "", figure.get("target") or "", met))
+            raise ValueError(f"{path}: figure {name!r} has no value")
+        config = figure.get("config") or {}
+        unit = "" if figure.get("unit") == "1" else figure.get("unit", "")
+        met = {True: "yes", False: "**no**", None: ""}[figure.get("met")]
+        rows.append((f"`{name}`", f"{_number(figure['value'])} {unit}".strip(),
+                     config.get("config", ""), config.get("dram", ""),
+                     figure.get("target") or "", met))
     if not rows:
-        raise ValueError(f"{BENCH_RESULTS} has no figure that begins with {prefix!r}")
-    return table(("figure", "value", "unit", "configuration", "target", "met"), rows)
+        return f"No figure of `{prefix or file}` is stored."
+    return _without_empty(("figure", "value", "configuration", "DRAM", "target", "met"), rows)
+
+
+def _without_empty(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    kept = [index for index in range(len(header)) if any(row[index] for row in rows)]
+    return table([header[index] for index in kept], ([row[index] for index in kept]
+                                                     for row in rows))
 
 
 def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"

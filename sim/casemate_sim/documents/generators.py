@@ -12,7 +12,7 @@ from casemate.config import PRESETS, CipherConfig, EngineConfig, LeafShape, pres
 from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming
 
-from . import figures, hardware, packages
+from . import figures, hardware, packages, paths, tests
 from .markdown import parameter_texts, size, table
 
 __all__ = ["GENERATORS", "generate"]
@@ -121,6 +121,8 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "ports": hardware.ports,
     "benches": figures.benches,
     "packages": packages.packages,
+    "paths": paths.paths,
+    "tests": tests.tests,
 }
 """What prints a block, by the name that stands in the block's command."""
 
