@@ -112,11 +112,11 @@ class HostAgent:
         self.aw.send_nowait(self._address(self.aw, "aw", burst))
         return transaction
 
-    def supply(self, beats: Sequence[tuple[int, int]]) -> None:
-        """Queue the data of one burst."""
+    def supply(self, beats: Sequence[tuple[int, int]], *, more: bool = False) -> None:
+        """Queue the data of one burst, or a part of them if `more` follow."""
         for number, (data, strobes) in enumerate(beats):
             self.w.send_nowait(self.w._transaction_obj(
-                wdata=data, wstrb=strobes, wlast=int(number == len(beats) - 1)))
+                wdata=data, wstrb=strobes, wlast=int(not more and number == len(beats) - 1)))
 
     @staticmethod
     def _address(channel, prefix: str, burst: Burst):
