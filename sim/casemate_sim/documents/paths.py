@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 from casemate.config import EngineConfig, preset
@@ -37,6 +38,7 @@ def _stores(cell: dict) -> bool:
         kind.startswith("$memrd") and int(cell["parameters"]["CLK_ENABLE"], 2) != 0)
 
 
+@cache
 def combinational_paths(config: EngineConfig) -> dict[str, list[str]]:
     """Return, for each input port, the outputs that follow it within the same cycle.
 
