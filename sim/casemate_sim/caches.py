@@ -20,12 +20,13 @@ import numpy as np
 from casemate.config import LINE_BYTES
 from numpy.typing import NDArray
 
+from casemate_sim.toolchain import ToolError
 from casemate_sim.trace import CacheLevel
 
 if TYPE_CHECKING:
     from typing import TextIO
 
-__all__ = ["HIERARCHIES", "CacheError", "CacheFilter", "parse_hierarchy"]
+__all__ = ["HIERARCHIES", "CacheError", "CacheFilter", "CachesimMissingError", "parse_hierarchy"]
 
 KIB, MIB = 2**10, 2**20
 
@@ -45,6 +46,10 @@ HIERARCHIES: dict[str, tuple[CacheLevel, ...]] = {
 
 class CacheError(ValueError):
     """A cache hierarchy is impossible or pycachesim is missing; the message says what to do."""
+
+
+class CachesimMissingError(CacheError, ToolError):
+    """pycachesim is not installed; the message says how to get it."""
 
 
 def parse_hierarchy(text: str) -> tuple[CacheLevel, ...]:
@@ -134,8 +139,8 @@ class CacheFilter:
         try:
             from cachesim import Cache, CacheSimulator, MainMemory
         except ImportError:
-            raise CacheError("pycachesim is not installed; `pip install 'casemate[record]'` does "
-                             "it") from None
+            raise CachesimMissingError("pycachesim is not installed; `pip install "
+                                       "'casemate[record]'` does it") from None
         if not hierarchy:
             raise CacheError("a cache hierarchy has one level at least")
         self.hierarchy = tuple(hierarchy)

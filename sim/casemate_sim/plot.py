@@ -24,7 +24,7 @@ __all__ = ["draw_comparison"]
 _COLOURS = {"bare": "#7f7f7f", "plain": "#0072B2", "xts": "#D55E00"}
 _DASHES = {"bare": (0, ()), "plain": (0, (5, 1.5)), "xts": (0, ())}
 _WIDTHS = {"bare": 2.4, "plain": 1.5, "xts": 1.5}
-_POINTS = 160
+_POINTS = 120
 _LATENCY_BINS = 100
 
 
@@ -91,8 +91,9 @@ def _draw_bandwidth(axes: Axes, comparison: Comparison) -> None:
     axes.set_title("Bandwidth, reads and writes together", fontsize=10)
     axes.set_xlabel("time (µs)")
     axes.set_ylabel("bandwidth (MB/s)")
+    longest = max((run.cycles for run in comparison.results), default=0)
     for run in comparison.results:
-        edges, values = _bandwidth(run)
+        edges, values = _bandwidth(run, longest)
         if not len(values):
             continue
         label = f"{_label(run)}: mean {run.bandwidth * run.dram.clock_mhz:,.0f} MB/s"
@@ -100,21 +101,24 @@ def _draw_bandwidth(axes: Axes, comparison: Comparison) -> None:
                     linewidth=_WIDTHS[run.mode], label=label)
     axes.set_xlim(left=0)
     # Room for the legend above the curves.
-    axes.set_ylim(0, 1.25 * axes.get_ylim()[1])
+    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=9, loc="upper right")
 
 
-def _bandwidth(run: Result) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the edges (in µs, N + 1) and values (in MB/s, N) of the bandwidth over time."""
+def _bandwidth(run: Result, longest: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the edges (in µs, N + 1) and values (in MB/s, N) of the bandwidth over time.
+
+    `longest` are the cycles of the longest run: all have steps of the same length.
+    """
+    if not len(run.samples):
+        return np.zeros(1), np.empty(0)
     samples = run.samples.astype(np.float64)
-    group = max(1, -(-len(samples) // _POINTS))
+    group = max(1, -(-longest // (run.interval * _POINTS)))
     starts = np.arange(0, len(samples), group)
-    ends = samples[np.minimum(starts + group, len(samples)) - 1, 0] if len(samples) else \
-        np.empty(0)
+    ends = samples[np.minimum(starts + group, len(samples)) - 1, 0]
     edges = np.concatenate([[0.0], ends])
-    moved = np.add.reduceat(samples[:, 1] + samples[:, 2], starts) if len(samples) else \
-        np.empty(0)
+    moved = np.add.reduceat(samples[:, 1] + samples[:, 2], starts)
     return edges / run.dram.clock_mhz, moved / np.diff(edges) * run.dram.clock_mhz
 
 

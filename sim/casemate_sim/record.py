@@ -30,9 +30,10 @@ from numpy.typing import NDArray
 from casemate_sim.caches import HIERARCHIES, CacheFilter
 from casemate_sim.lackey import Accesses, LackeyError, parse
 from casemate_sim.pages import KeptAddresses, PageError, PageTable
+from casemate_sim.toolchain import ToolError
 from casemate_sim.trace import CacheLevel, TraceHeader, TraceWriter, make_records, writer
 
-__all__ = ["RecordError", "Recorder", "Recording", "record"]
+__all__ = ["RecordError", "Recorder", "Recording", "ValgrindMissingError", "record"]
 
 _CHUNK_BYTES = 4 << 20
 _PIPE_BYTES = 1 << 20
@@ -43,6 +44,10 @@ _MOST_DISTANCE = 2**32 - 1
 
 class RecordError(RuntimeError):
     """A program cannot be recorded; the message says why and what helps."""
+
+
+class ValgrindMissingError(RecordError, ToolError):
+    """valgrind is not installed; the message says how to get it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,8 +240,9 @@ def record(command: Sequence[str], output: Path | str, *,
 def _find_valgrind() -> str:
     valgrind = shutil.which("valgrind")
     if valgrind is None:
-        raise RecordError("valgrind is not installed; on Debian and Ubuntu `apt install valgrind` "
-                          "does it, on Fedora `dnf install valgrind`")
+        raise ValgrindMissingError(
+            "valgrind is not installed; on Debian and Ubuntu `apt install valgrind` does it, on "
+            "Fedora `dnf install valgrind`")
     return valgrind
 
 

@@ -101,8 +101,8 @@ def verdict(comparison: Comparison) -> str:
     bare, run = comparison.finished("bare"), comparison.finished(mode)
     if factor is None or bare is None or run is None:
         return f"What {mode} costs is not known: it was not run to its end."
-    change = f"{100 * abs(factor - 1):.1f} % " + ("more" if factor >= 1 else "less")
-    text = f"{what} took {change} time than the bare wire"
+    change = f"{100 * abs(factor - 1):.1f} % {'more' if factor >= 1 else 'less'} time than"
+    text = f"{what} took {change if factor < 2 else f'{factor:.2f} times as long as'} the bare wire"
     if added is not None:
         nanoseconds = added * run.nanoseconds_per_cycle
         text += f"; a read's data came {added:+.1f} cycles ({nanoseconds:+.0f} ns) later on average"
@@ -152,27 +152,26 @@ def latency_picture(comparison: Comparison, width: int = 78) -> Text | None:
     columns = max(width - 12, 20)
     low, high = limits
     step = max(1, -(-(high + 1 - low) // columns))
-    columns = -(-(high + 1 - low) // step)
-    edges = low + step * np.arange(columns + 1)
+    count = -(-(high + 1 - low) // step)
+    # A narrow range gets several columns a bin.
+    wide = max(1, min(columns // count, 4))
+    edges = low + step * np.arange(count + 1)
     shares = {}
     for run in runs:
         bins = run.latency["read_last"].astype(np.float64)
-        inside = np.add.reduceat(np.append(bins, np.zeros(step * columns)), edges[:-1])
-        inside[-1] = bins[edges[-2]:edges[-1]].sum()
-        shares[run.mode] = inside / bins.sum()
-    text = Text(f"read latency, cycles; a column is {step}\n" if step > 1 else
-                "read latency, cycles\n")
+        counts = np.histogram(np.arange(len(bins)), edges, weights=bins)[0]
+        shares[run.mode] = np.repeat(counts / bins.sum(), wide)
+    text = Text("read latency, cycles" + (f"; a column is {step}\n" if step > 1 else "\n"))
     for mode, share in shares.items():
         # Each run is as high as its own peak: a narrow peak would flatten the others.
         top, *rest = _bars(share, float(share.max()))
         text.append(" " * 11 + top + "\n", style=STYLES[mode])
         for line in rest:
             text.append(f"{LABELS[mode]:>10} " + line + "\n", style=STYLES[mode])
-    ruler = " " * (columns + 8)
-    for column in range(0, columns, 12):
-        mark = f"╵{edges[column]}"
-        ruler = ruler[:column] + mark + ruler[column + len(mark):]
-    text.append(" " * 11 + ruler.rstrip())
+    ruler = ""
+    for index in range(0, count, -(-12 // wide)):
+        ruler = ruler.ljust(index * wide) + f"╵{edges[index]}"
+    text.append(" " * 11 + ruler)
     return text
 
 

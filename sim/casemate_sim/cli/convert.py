@@ -20,13 +20,15 @@ __all__ = ["convert"]
 
 def convert(
     source: Annotated[Path, typer.Argument(
-        help="The text file; compressed with gzip, too.", show_default=False)],
+        metavar="INPUT", help="The text file; compressed with gzip, too.", show_default=False)],
     output: Annotated[Path, typer.Option(
         "-o", "--output", metavar="FILE", help="Trace file to write.", show_default=False)],
     kind: Annotated[TraceFormat | None, typer.Option(
-        "--format", help="Its format; told from its first line if not given.",
+        "--format", metavar="FORMAT", help=f"Its format: {', '.join(TraceFormat)}; told from its "
+        "first line if not given.",
         show_default=False)] = None,
     caches: Annotated[str, typer.Option(
+        metavar="CACHES",
         help="Caches to filter it with, if it was taken before the caches: `none`, "
         f"{', '.join(HIERARCHIES)}, or SIZE:WAYS of each level, as in 32K:8,256K:8.")] = "none",
     keep_addresses: Annotated[bool, typer.Option(

@@ -33,10 +33,13 @@ def export(
         "-o", "--output", metavar="FILE", help="File to write; `-` is stdout, which then gets "
         "nothing else.", show_default=False)],
     config: Annotated[str, typer.Option(
+        metavar="PRESET|FILE",
         help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML file.")] = "ecp5",
     language: Annotated[Language, typer.Option(
-        "--format", help="Verilog, or Yosys' own RTLIL.")] = Language.VERILOG,
-    name: Annotated[str, typer.Option(help="Name of the top module.")] = "casemate",
+        "--format", metavar="FORMAT",
+        help="verilog, or rtlil, which is Yosys' own.")] = Language.VERILOG,
+    name: Annotated[str, typer.Option(
+        metavar="NAME", help="Name of the top module.")] = "casemate",
     manifest: Annotated[Path | None, typer.Option(
         metavar="FILE", help="Write configuration, digest, versions, memory map and ports as "
         "JSON.", show_default=False)] = None,

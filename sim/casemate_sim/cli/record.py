@@ -26,6 +26,7 @@ def record(
     output: Annotated[Path, typer.Option(
         "-o", "--output", metavar="FILE", help="Trace file to write.", show_default=False)],
     caches: Annotated[str, typer.Option(
+        metavar="CACHES",
         help=f"Caches between the program and DRAM: {', '.join(HIERARCHIES)}, or SIZE:WAYS of "
         "each level, as in 32K:8,256K:8; `none` records every access.")] = "desktop",
     window: Annotated[str | None, typer.Option(

@@ -56,40 +56,45 @@ def sim(
         help="A trace file of `casemate record` or `convert`, or the name of a shipped trace "
         "(`casemate traces` lists them).", show_default=False)] = None,
     workload: Annotated[Workload | None, typer.Option(
-        help="A pattern instead of a trace.", rich_help_panel=_TRACE,
+        metavar="PATTERN",
+        help=f"A pattern instead of a trace: {', '.join(Workload)}.", rich_help_panel=_TRACE,
         show_default=False)] = None,
     read_share: Annotated[float | None, typer.Option(
+        metavar="SHARE",
         help="Share of reads in the pattern, 0 to 1; for `mix` 0.67 if not given, else 1.",
         rich_help_panel=_TRACE, show_default=False)] = None,
     footprint: Annotated[str | None, typer.Option(
         metavar="SIZE", help="Bytes that the pattern touches, as in 64K or 16M; 16M if not given.",
         rich_help_panel=_TRACE, show_default=False)] = None,
     count: Annotated[int | None, typer.Option(
-        help="Records of the pattern; 100000 if not given.", rich_help_panel=_TRACE,
+        metavar="N", help="Records of the pattern; 100000 if not given.", rich_help_panel=_TRACE,
         show_default=False)] = None,
     distance: Annotated[int | None, typer.Option(
-        help="Instructions between two records of the pattern; 0 if not given.",
+        metavar="N", help="Instructions between two records of the pattern; 0 if not given.",
         rich_help_panel=_TRACE, show_default=False)] = None,
     limit: Annotated[int | None, typer.Option(
-        min=1, help="Play the first records only.", rich_help_panel=_TRACE,
+        min=1, metavar="N", help="Play the first N records only.", rich_help_panel=_TRACE,
         show_default=False)] = None,
     config: Annotated[str, typer.Option(
-        help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML file "
+        metavar="PRESET|FILE", help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML file "
         "(`casemate config show` lists the parameters).")] = "ecp5",
     mode: Annotated[Mode, typer.Option(
-        help="What the engine does with the data.")] = Mode.XTS,
+        metavar="MODE", help="The mode of interest: plain, or xts, which encrypts.")] = Mode.XTS,
     dram: Annotated[str, typer.Option(
-        help=f"The DRAM: {', '.join(TIMINGS)}.")] = "ddr3-1066",
+        metavar="PRESET", help=f"The DRAM: {', '.join(TIMINGS)}.")] = "ddr3-1066",
     seed: Annotated[int, typer.Option(
-        help="Of keys and patterns; the same seed gives the same cycles.")] = 0,
+        metavar="N", help="Of keys and patterns; the same seed gives the same cycles.")] = 0,
     outstanding: Annotated[int, typer.Option(
+        metavar="N",
         help="Most lines being read at the same time, and as many being written, 1 to 64.",
         rich_help_panel=_CORE)] = 16,
     instructions_per_cycle: Annotated[float, typer.Option(
+        metavar="X",
         help="Its speed between the records in cycles of the DRAM controller, which has an eighth "
         "of the data rate: 8 is a core of 1.07 GHz beside DDR3-1066 that completes one "
         "instruction per clock. 1/256 to 255.", rich_help_panel=_CORE)] = 8.0,
     window_instructions: Annotated[int, typer.Option(
+        metavar="N",
         help="How many instructions it may be past its oldest outstanding read (its reorder "
         "buffer), 1 to 1048575.", rich_help_panel=_CORE)] = 192,
     json: Annotated[str | None, typer.Option(
