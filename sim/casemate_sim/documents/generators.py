@@ -12,7 +12,7 @@ from casemate.config import PRESETS, CipherConfig, EngineConfig, LeafShape, pres
 from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming
 
-from . import figures, hardware, packages, paths, tests
+from . import figures, hardware, packages, paths, rules, situations, tests
 from .markdown import parameter_texts, size, table
 
 __all__ = ["GENERATORS", "generate"]
@@ -122,6 +122,8 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "benches": figures.benches,
     "packages": packages.packages,
     "paths": paths.paths,
+    "rules": rules.rules,
+    "situations": situations.situations,
     "tests": tests.tests,
 }
 """What prints a block, by the name that stands in the block's command."""
