@@ -47,7 +47,9 @@ class PlayerConfig:
     outstanding_reads, outstanding_writes:
         Most lines being read, and being written, at the same time: 1 to 64.
     instructions_per_cycle:
-        Speed of the core between the records, up to 255 and in steps of 1/256.
+        Speed of the core between the records in cycles of the DRAM controller, up to 255 and in
+        steps of 1/256. The controller has an eighth of the data rate: 8 is a core of 1.07 GHz
+        beside DDR3-1066 that completes an instruction per clock.
     window_instructions:
         How many instructions the core may be past its oldest outstanding read: its reorder buffer.
         1 to 1048575.
@@ -58,7 +60,7 @@ class PlayerConfig:
 
     outstanding_reads: int = 16
     outstanding_writes: int = 16
-    instructions_per_cycle: float = 1.0
+    instructions_per_cycle: float = 8.0
     window_instructions: int = 192
     ids: int = 4
 
