@@ -1,0 +1,64 @@
+"""What the generators make of docstrings and of results."""
+
+import json
+
+import pytest
+from casemate_sim.documents import figures, generate
+from casemate_sim.documents.markdown import first_sentence, parameter_texts, size, table
+
+
+class Example:
+    """An example.
+
+    Parameters
+    ----------
+    a, b:
+        Two words, in
+        ``two`` lines.
+    c:
+        One.
+
+    Raises
+    ------
+    ValueError
+        Never.
+    """
+
+
+def test_texts_of_parameters():
+    assert parameter_texts(Example) == {
+        "a": "Two words, in `two` lines.", "b": "Two words, in `two` lines.", "c": "One."}
+
+
+@pytest.mark.parametrize(("text", "sentence"), [
+    ("One. Two.", "One."),
+    ("One thing (see 5.1.1 and B.2): more.\n\nTwo.", "One thing (see 5.1.1 and B.2): more."),
+    ("A line\n    broken ``here``. And more.", "A line broken `here`."),
+    ("Without an end", "Without an end"),
+])
+def test_first_sentence(text, sentence):
+    assert first_sentence(text) == sentence
+
+
+def test_sizes_and_tables():
+    assert [size(count) for count in (64 << 10, 3 << 20, 100, 1536)] == [
+        "64 KiB", "3 MiB", "100 bytes", "1536 bytes"]
+    assert table(("a", "b"), [(1, "x|y")]) == "| a | b |\n|---|---|\n| 1 | x\\|y |"
+
+
+def test_figures_of_benches(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "RESULTS", tmp_path)
+    assert generate(["benches", "xts."]) == "No figure of `xts.` is stored."
+    (tmp_path / "bench.json").write_text(json.dumps({
+        "xts.a": {"value": 0.98765, "unit": "1", "target": ">= 0.99", "met": False,
+                  "config": {"config": "ecp5", "dram": "ddr3-1066"}},
+        "xts.b": {"value": 13, "unit": "cycles", "target": None, "met": None, "config": {}},
+        "plain.a": {"value": 1.0, "unit": "1", "target": None, "met": None, "config": {}}}))
+    assert generate(["benches", "xts."]).splitlines() == [
+        "| figure | value | configuration | DRAM | target | met |", "|---|---|---|---|---|---|",
+        "| `xts.a` | 0.9877 | ecp5 | ddr3-1066 | >= 0.99 | **no** |",
+        "| `xts.b` | 13 cycles |  |  |  |  |"]
+    assert generate(["benches", "plain."]).splitlines()[2] == "| `plain.a` | 1 |"
+    (tmp_path / "bench.json").write_text("{")
+    with pytest.raises(ValueError, match="is not JSON"):
+        generate(["benches"])

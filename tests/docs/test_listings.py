@@ -1,0 +1,34 @@
+"""Listings in the documentation: configurations load, port names exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+from casemate_sim.config_file import load_config
+from casemate_sim.documents import documents, generate
+
+ROOT = Path(__file__).parents[2]
+
+
+def _listings(language):
+    for path in documents(ROOT):
+        for index, listing in enumerate(re.findall(
+                rf"^```{language}\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)):
+            yield pytest.param(listing, id=f"{path.name}-{index}")
+
+
+@pytest.mark.parametrize("listing", list(_listings("toml")))
+def test_configuration_loads(listing, tmp_path):
+    (tmp_path / "mine.toml").write_text(listing)
+    config = load_config(tmp_path / "mine.toml")
+    assert config.name == "mine"
+    assert config.data_base == 0x4000_0000
+
+
+@pytest.mark.parametrize("listing", list(_listings("verilog")))
+def test_instance_names_ports_of_the_engine(listing):
+    ports = set(re.findall(r"^\| `(\w+)` \|", generate(["ports", "ecp5"]), re.MULTILINE))
+    named = set(re.findall(r"\.(\w+)\(", listing))
+    assert named <= ports
+    assert {port for port in ports if not port.startswith(("s_axi", "m_axi"))} - named == {
+        "slot_ready"}
