@@ -46,8 +46,11 @@ def _parameters(kind: type) -> str:
 
 
 def configuration(what: str = "engine") -> str:
-    """Return the parameters of the engine, of a cipher or of the leaf, as a table."""
-    kinds = {"engine": EngineConfig, "cipher": CipherConfig, "leaf": LeafShape}
+    """Return the parameters of the engine, a cipher, the leaf or the player, as a table."""
+    from casemate_sim.simulate import PlayerConfig
+
+    kinds = {"engine": EngineConfig, "cipher": CipherConfig, "leaf": LeafShape,
+             "player": PlayerConfig}
     if what not in kinds:
         raise ValueError(f"there is no configuration of {what!r}; there are {', '.join(kinds)}")
     return _parameters(kinds[what])
