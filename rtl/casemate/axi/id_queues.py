@@ -74,9 +74,9 @@ class IdQueues(wiring.Component):
             self.any.eq(newest_looked_at != oldest),
         ]
         with m.If(self.push):
-            m.d.sync += push_known.bit_select(self.push_id, 1).eq(1)
+            m.d.sync += push_known.eq(push_known | (1 << self.push_id))
         with m.If(self.pop):
-            m.d.sync += pop_known.bit_select(self.id, 1).eq(1)
+            m.d.sync += pop_known.eq(pop_known | (1 << self.id))
 
         if Shape.cast(self._shape).width:
             m.submodules.values = values = Memory(

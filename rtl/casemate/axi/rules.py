@@ -6,6 +6,8 @@ the AMBA AXI and ACE specification, ARM IHI 0022. Two rules are ours, because th
 are finite: ``AXI4_AUX_...``.
 """
 
+from collections.abc import Collection
+
 from amaranth import Module, Mux, ResetSignal, Signal, Value
 from amaranth.hdl import Assert, Assume, ValueLike
 from amaranth.lib import data, enum, wiring
@@ -76,6 +78,8 @@ class Rules(wiring.Component):
         data that may be ahead of their addresses.
     manager, subordinate:
         The role of each side's rules.
+    without:
+        Rules to leave out, as in ``"ERRS_RRESP_EXOKAY"``.
 
     Members
     -------
@@ -89,11 +93,13 @@ class Rules(wiring.Component):
     idle: Signal
 
     def __init__(self, signature: Signature, *, name: str = "axi", outstanding: int = 64,
-                 manager: Role = Role.ASSERT, subordinate: Role = Role.ASSERT):
+                 manager: Role = Role.ASSERT, subordinate: Role = Role.ASSERT,
+                 without: Collection[str] = ()):
         self._axi = signature
         self._name = name
         self._outstanding = outstanding
         self._roles = {"M": manager, "S": subordinate}
+        self._without = without
         self._held: dict[str, Signal] = {}
         self._channels = {channel: [field for field in fields
                                     if channel + field in signature.members]
@@ -125,6 +131,8 @@ class Rules(wiring.Component):
                  text: str) -> None:
         """Add a rule: ``ERRM_...`` of the manager, ``ERRS_...`` of the subordinate."""
         side = "S" if rule.startswith("ERRS") else "M"
+        if rule in self._without:
+            return
         role, message = self._roles[side], f"{self._name}: AXI4_{rule} ({section}): {text}."
         checked = ~self._enabled | Value.cast(condition).bool()
         if role is Role.ASSERT:
@@ -289,7 +297,7 @@ class Rules(wiring.Component):
             last.eq(count == open_reads.front.length),
         ]
         with m.If(transfer):
-            m.d.sync += begun.bit_select(bus.rid, 1).eq(~bus.rlast)
+            m.d.sync += begun.eq(Mux(bus.rlast, begun & ~(1 << bus.rid), begun | (1 << bus.rid)))
         self._require(m, ~bus.rvalid | open_reads.any, "ERRS_RID", "A5.3",
                       "read data answer an outstanding read of their ID")
         self._require(m, ~bus.rvalid | ~open_reads.any | (bus.rlast == last), "ERRS_RDATA_NUM",

@@ -123,13 +123,10 @@ template <typename Action> int guarded(Simulation *simulation, Action action) {
 
 }  // namespace
 
-// What the failing assertion says; Verilator stops right after it.
-static thread_local std::string message;
-
-// Verilator's default for a failed assertion is to end the process.
+// An assertion without a message; Verilator's default is to end the process.
 void vl_stop(const char *file, int line, const char *) {
-    const std::string place = std::string(file) + ":" + std::to_string(line);
-    throw AssertionFailed(message.empty() ? "an assertion failed at " + place : message);
+    throw AssertionFailed(std::string("an assertion failed at ") + file + ":"
+                          + std::to_string(line));
 }
 void vl_fatal(const char *file, int line, const char *, const char *message) {
     throw std::runtime_error(std::string(message) + " (" + file + ":" + std::to_string(line)
@@ -140,7 +137,7 @@ extern "C" {
 
 // -- called by the model ----------------------------------------------------------------------
 
-void casemate_message(const char *text) { message = text; }
+void casemate_failed(const char *message) { throw AssertionFailed(message); }
 
 void casemate_dram_read(long long handle, long long address, svBitVecVal *data) {
     self(handle)->memory.read(address, reinterpret_cast<uint8_t *>(data), CASEMATE_DATA_BITS / 8);

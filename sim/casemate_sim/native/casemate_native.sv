@@ -2,7 +2,7 @@
 // `handle` is the address of the C++ object of this simulation, so that several can coexist.
 
 package casemate_messages;
-    import "DPI-C" function void casemate_message(input string text);
+    import "DPI-C" function void casemate_failed(input string text);
 endpackage
 
 module casemate_dram_array #(parameter DATA_BITS = 128) (

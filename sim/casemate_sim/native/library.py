@@ -51,10 +51,15 @@ def _hide_temporaries(verilog: str) -> str:
     return re.sub(r"\\port\$(\d+)\$(\d+) ", r"__p\1_\2 ", verilog)
 
 
-def _report_messages(verilog: str) -> str:
-    """Hand the messages of assertions to the harness instead of printing them."""
-    return re.sub(r'\$write\(("(?:[^"\\]|\\.)*"(?:, .*)?)\);',
-                  r"casemate_messages::casemate_message($sformatf(\1));", verilog)
+_ASSERTION = re.compile(
+    r'if \(!(?P<condition>[^\n]+?)\)\n\s*\$write\((?P<message>"(?:[^"\\]|\\.)*"(?:, [^\n]*)?)\);\n'
+    r"\s*assert \((?P=condition)\);")
+
+
+def _report_assertions(verilog: str) -> str:
+    """Hand messages of failed assertions to the harness; saves Verilator's own bookkeeping."""
+    return _ASSERTION.sub(
+        r"if (!\g<condition>) casemate_messages::casemate_failed($sformatf(\g<message>));", verilog)
 
 
 def _verilog(config: EngineConfig, *, bare: bool, banks: int, wave: bool) -> str:
@@ -65,7 +70,7 @@ def _verilog(config: EngineConfig, *, bare: bool, banks: int, wave: bool) -> str
     from casemate_sim.native.top import SimulationTop
 
     top = SimulationTop(config, bare=bare, banks=banks)
-    text = _report_messages(share_roms(rtlil_to_verilog(
+    text = _report_assertions(share_roms(rtlil_to_verilog(
         rtlil.convert(top, name=TOP, ports=top.ports, emit_src=False))))
     return _hide_temporaries(text) if wave else text
 

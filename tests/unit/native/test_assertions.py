@@ -1,0 +1,24 @@
+"""A broken rule of AXI4 ends a native simulation; its error names the rule and the cycle."""
+
+import functools
+import re
+
+import pytest
+from casemate.axi.rules import Rules
+from casemate.config import preset
+from casemate_sim.native import top
+from casemate_sim.native.simulation import SimulationError
+from casemate_sim.simulate import simulate
+from casemate_sim.workload import generate
+
+
+def test_a_broken_rule_is_the_error_of_the_run(tmp_path, monkeypatch):
+    # The player has more reads in flight than these rules have room for.
+    monkeypatch.setenv("CASEMATE_CACHE", str(tmp_path))
+    monkeypatch.setattr(top, "Rules", functools.partial(Rules, outstanding=4))
+    records = generate("stream", count=200, footprint_bytes=1 << 16)
+    with pytest.raises(SimulationError) as caught:
+        simulate(records, config=preset("tiny"), mode="bare")
+    found = re.fullmatch(r"cycle (\d+): bus: AXI4_AUX_AR_OUTSTANDING \(ours\): more than 4 bursts "
+                         r"are outstanding\.", str(caught.value))
+    assert found and 4 < int(found[1]) < 100
