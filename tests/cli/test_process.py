@@ -1,0 +1,148 @@
+"""What only a process of its own shows: Ctrl-C, missing tools, a full disk behind stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+def until(stream, words: str) -> None:
+    """Read `stream` line by line up to one that has `words`."""
+    for line in stream:
+        if words in line:
+            return
+    pytest.fail(f"ended without {words!r}")
+
+
+@pytest.fixture
+def built(tiny, process) -> None:
+    """Have the models of bare wire and tiny engine."""
+    assert process("sim", *tiny).returncode == 0
+
+
+def test_ctrl_c_keeps_the_runs_that_finished(tiny, command, built, tmp_path: Path) -> None:
+    out, plot = tmp_path / "a.json", tmp_path / "a.png"
+    started = [*command, "sim", *tiny[:-1], "400000", "--json", str(out), "--plot", str(plot)]
+    with subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as running:
+        until(running.stderr, "plain: building")
+        time.sleep(1.0)
+        running.send_signal(signal.SIGINT)
+        stdout, stderr = running.communicate(timeout=120)
+    assert running.returncode == 130, stderr
+    assert "casemate: error: interrupted; what had finished is above" in stderr
+    assert "Traceback" not in stderr
+    content = json.loads(out.read_text())
+    assert content["interrupted"]
+    assert not content["ok"]
+    assert list(content["runs"]) == ["bare", "plain"]
+    bare, plain = content["runs"].values()
+    assert not bare["interrupted"]
+    assert bare["records_played"] == bare["reads"] + bare["writes"] == 400_000
+    assert plain["interrupted"]
+    assert 0 < plain["records_played"] < 400_000
+    assert content["comparison"]["plain"]["slowdown"] is None
+    assert "(interrupted)" in stdout
+    assert "(not run)" in stdout
+    assert f"{bare['cycles']:,}" in stdout
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_ctrl_c_during_the_first_build_ends_it(tiny, command, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    started = [*command, "sim", *tiny]
+    with subprocess.Popen(
+            started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"CASEMATE_CACHE": str(cache)}, start_new_session=True) as running:
+        until(running.stderr, "bare wire: building")
+        time.sleep(2.0)
+        # A terminal sends it to the whole group: the compiler, too.
+        os.killpg(running.pid, signal.SIGINT)
+        stdout, stderr = running.communicate(timeout=60)
+    assert running.returncode == 130, stderr
+    assert stdout == ""
+    assert "casemate: error: interrupted" in stderr
+    assert "Traceback" not in stderr
+    left = [path.name for path in cache.iterdir() if not path.name.endswith(".lock")]
+    assert not [name for name in left if name.startswith((".", "bare"))], left
+
+
+def test_a_machine_without_tools_says_how_to_get_them(tiny, process, tmp_path: Path) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    out = tmp_path / "a.json"
+    for name, hint in (("perl", "apt-get install perl"), ("make", "apt-get install make"),
+                       ("C++ compiler", "apt-get install g++")):
+        result = process("sim", *tiny, "--json", out, environment={"PATH": str(folder)})
+        assert result.returncode == 3
+        last = result.stderr.splitlines()[-1]
+        assert last.startswith("casemate: error: ")
+        assert f"{name} was not found on this machine" in last
+        assert hint in last
+        assert "Traceback" not in result.stderr
+        if shutil.which(name):
+            (folder / name).symlink_to(shutil.which(name))
+
+
+def test_a_compiler_that_fails_is_named_with_the_log(tiny, process, tmp_path: Path) -> None:
+    compiler = tmp_path / "broken-g++"
+    compiler.write_text('#!/bin/sh\n[ "$1" = --version ] && echo broken 1.0 && exit 0\n'
+                        "echo 'fatal error: no luck' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    result = process("sim", *tiny, environment={
+        "CXX": str(compiler), "CASEMATE_CACHE": str(tmp_path / "cache"), "TMPDIR": str(tmp_path)})
+    assert result.returncode == 3
+    assert "fatal error: no luck" in result.stderr
+    logs = list(tmp_path.glob("casemate-build-*.log"))
+    assert len(logs) == 1
+    assert f"whole log: {logs[0]}" in result.stderr
+
+
+def test_a_cache_that_cannot_be_written(tiny, process, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = process("sim", *tiny, environment={"CASEMATE_CACHE": "/proc/casemate"})
+    assert result.returncode == 3, result.stderr
+    assert "/proc/casemate" in result.stderr.splitlines()[-1]
+    assert "CASEMATE_CACHE" in result.stderr.splitlines()[-1]
+
+
+def test_a_full_disk_behind_stdout_loses_nothing(tiny, built, process, tmp_path: Path) -> None:
+    out = tmp_path / "a.json"
+    with Path("/dev/full").open("w") as full:
+        result = process("sim", *tiny, "--json", out, stdout=full)
+    assert result.returncode == 2, result.stderr
+    assert "standard output: cannot be written: No space left on device" in result.stderr
+    assert "Exception ignored" not in result.stderr
+    assert json.loads(out.read_text())["ok"]
+
+
+def test_a_reader_that_stops_reading_is_no_error(command, process) -> None:
+    with subprocess.Popen([*command, "config", "show", "server", "--json"], stderr=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as running:
+        running.stdout.close()
+        stderr = running.stderr.read()
+    assert stderr == ""
+    assert running.returncode == 141
+
+
+def test_tracebacks_only_on_request(process) -> None:
+    quiet = process("sim", "nowhere")
+    loud = process("sim", "nowhere", environment={"CASEMATE_TRACEBACK": "1"})
+    assert quiet.returncode == loud.returncode == 2
+    assert "Traceback" not in quiet.stderr
+    assert "Traceback" in loud.stderr
+    assert loud.stderr.endswith(quiet.stderr)
+
+
+def test_the_installed_command_is_this_one(process) -> None:
+    command = Path(sys.executable).with_name("casemate")
+    installed = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    assert installed.stdout == process("--version").stdout
