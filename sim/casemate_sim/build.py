@@ -87,9 +87,9 @@ def cached(kind: str, key: str, build: Callable[[Path], None]) -> Path:
                 work.rename(target)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
-    except PermissionError as error:
-        raise BuildError(f"the build cache {base} cannot be written ({error}); name another folder "
-                         "in the environment variable CASEMATE_CACHE") from error
+    except OSError as error:
+        raise BuildError(f"the build cache {base} cannot be written: {error.strerror}; name "
+                         "another folder in the environment variable CASEMATE_CACHE") from error
     return target
 
 

@@ -39,13 +39,14 @@ class Comparison:
     interrupted:
         Ctrl-C ended it.
     failure:
-        A tool that is missing, a build that failed or a simulation that stopped ended it.
+        A tool that is missing, a build that failed, a simulation that stopped or a file that
+        cannot be written ended it.
     """
 
     modes: tuple[str, ...]
     results: tuple[Result, ...]
     interrupted: bool = False
-    failure: ToolError | SimulationError | None = None
+    failure: ToolError | SimulationError | OSError | None = None
 
     @property
     def ok(self) -> bool:
@@ -134,6 +135,6 @@ def compare(
                 raise KeyboardInterrupt
     except KeyboardInterrupt:
         return Comparison(modes=modes, results=tuple(results), interrupted=True)
-    except (ToolError, SimulationError) as error:
+    except (ToolError, SimulationError, OSError) as error:
         return Comparison(modes=modes, results=tuple(results), failure=error)
     return Comparison(modes=modes, results=tuple(results))

@@ -106,12 +106,15 @@ def test_a_compiler_that_fails_is_named_with_the_log(tiny, process, tmp_path: Pa
     assert f"whole log: {logs[0]}" in result.stderr
 
 
-def test_a_cache_that_cannot_be_written(tiny, process, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["file/below", "/proc/casemate"])
+def test_a_cache_that_cannot_be_written(tiny, process, tmp_path: Path, folder: str) -> None:
     (tmp_path / "file").touch()
-    result = process("sim", *tiny, environment={"CASEMATE_CACHE": "/proc/casemate"})
+    cache = str(tmp_path / folder)
+    result = process("sim", *tiny, environment={"CASEMATE_CACHE": cache})
     assert result.returncode == 3, result.stderr
-    assert "/proc/casemate" in result.stderr.splitlines()[-1]
-    assert "CASEMATE_CACHE" in result.stderr.splitlines()[-1]
+    last = result.stderr.splitlines()[-1]
+    assert f"the build cache {cache} cannot be written" in last
+    assert "CASEMATE_CACHE" in last
 
 
 def test_a_full_disk_behind_stdout_loses_nothing(tiny, built, process, tmp_path: Path) -> None:

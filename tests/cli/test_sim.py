@@ -235,6 +235,7 @@ def test_wrong_data_and_error_responses_are_a_fault(tiny, casemate, monkeypatch,
 
 @pytest.mark.parametrize(("error", "code"), [
     (ToolError("make was not found on this machine"), 3),
+    (OSError("no space"), 2),
     (SimulationError("nothing happened for 1000000 cycles"), 1)])
 def test_runs_that_finished_survive_the_failure_of_the_next(
         tiny, casemate, monkeypatch, tmp_path, error, code) -> None:

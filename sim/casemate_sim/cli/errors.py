@@ -26,7 +26,7 @@ from typer.core import TyperGroup
 from casemate_sim.toolchain import ToolError
 
 __all__ = ["BAD_INPUT", "FAULT", "INTERRUPTED", "MISSING_TOOL", "Commands", "InputError",
-           "complain", "exit_codes"]
+           "complain", "exit_codes", "expected_code", "message_of"]
 
 FAULT, BAD_INPUT, MISSING_TOOL, INTERRUPTED = 1, 2, 3, 130
 
@@ -44,7 +44,7 @@ def complain(message: object, *, command: str = "casemate", error: Exception | N
     typer.echo(f"{command}: error: {message}", err=True)
 
 
-def _code(error: Exception) -> int | None:
+def expected_code(error: Exception) -> int | None:
     """Return the exit code of an expected error, None of any other."""
     from casemate.config import ConfigError
 
@@ -64,6 +64,13 @@ def _code(error: Exception) -> int | None:
                           TraceError, WorkloadError, OSError)):
         return BAD_INPUT
     return None
+
+
+def message_of(error: Exception) -> str:
+    """Return what to tell of an expected error."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'standard output'}: {error.strerror}"
+    return str(error)
 
 
 @contextmanager
@@ -91,13 +98,10 @@ def exit_codes() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(_BROKEN_PIPE) from None
     except Exception as error:
-        code = _code(error)
+        code = expected_code(error)
         if code is None:
             raise
-        if isinstance(error, OSError) and error.strerror:
-            complain(f"{error.filename or 'standard output'}: {error.strerror}", error=error)
-        else:
-            complain(error, error=error)
+        complain(message_of(error), error=error)
         raise typer.Exit(code) from None
 
 

@@ -13,9 +13,10 @@ from rich.console import Console
 from casemate_sim.cli.errors import (
     FAULT,
     INTERRUPTED,
-    MISSING_TOOL,
     InputError,
     complain,
+    expected_code,
+    message_of,
 )
 from casemate_sim.cli.inputs import (
     Traffic,
@@ -31,7 +32,6 @@ from casemate_sim.cli.show import STDOUT
 from casemate_sim.config_file import find_config
 from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming, timing_preset
-from casemate_sim.toolchain import ToolError
 from casemate_sim.workload import Workload
 
 if TYPE_CHECKING:
@@ -207,9 +207,8 @@ def _exit(comparison: Comparison) -> None:
         complain("interrupted; what had finished is above")
         raise typer.Exit(INTERRUPTED)
     if comparison.failure is not None:
-        complain(comparison.failure, error=comparison.failure)
-        raise typer.Exit(
-            MISSING_TOOL if isinstance(comparison.failure, ToolError) else FAULT)
+        complain(message_of(comparison.failure), error=comparison.failure)
+        raise typer.Exit(expected_code(comparison.failure) or FAULT)
     for run in comparison.results:
         for error in run.data_errors[:1]:
             complain(f"{run.mode}: {error}")
