@@ -72,7 +72,17 @@ def diagrams() -> dict[str, str]:
         rows.bus("s_axi_rdata", "s_axi__rvalid", "s_axi__rdata"),
     ]
     tweak = rows.bus("tweak known", "core.tweaks.valid", lambda _: "T", "engine")
-    result = {}
+    start = recording.first("key__valid")
+    end = recording.first("slot__valid", start, skip=1) + 2
+    result = {"keys_and_slots.svg": timing_diagram(
+        "The keys of a domain and the settings of two slots", [
+            rows.level("key_valid", "key__valid"),
+            rows.bus("key_name", "key__valid", lambda now: f"K{1 + (now['key__payload'] >> 3 & 3)}"),
+            rows.level("key_ready", "key__ready", "engine"),
+            rows.level("idle", "idle", "engine"),
+            rows.level("slot_valid", "slot__valid"),
+            rows.bus("slot_slot", "slot__valid", lambda now: str(now["slot__payload"] & 7)),
+        ], range(start, end))}
     start = 0
     for name, title, shown in (
             ("idle_read_plain", "A read of one line in the mode plain on an idle system", read),
