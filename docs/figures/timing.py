@@ -77,7 +77,8 @@ def diagrams() -> dict[str, str]:
     result = {"keys_and_slots.svg": timing_diagram(
         "The keys of a domain and the settings of two slots", [
             rows.level("key_valid", "key__valid"),
-            rows.bus("key_name", "key__valid", lambda now: f"K{1 + (now['key__payload'] >> 3 & 3)}"),
+            rows.bus("key_name", "key__valid",
+                     lambda now: f"K{1 + (now['key__payload'] >> 3 & 3)}"),
             rows.level("key_ready", "key__ready", "engine"),
             rows.level("idle", "idle", "engine"),
             rows.level("slot_valid", "slot__valid"),
