@@ -17,14 +17,14 @@ def pauses(profile: str, random: Random) -> Iterator[bool]:
     Parameters
     ----------
     profile:
-        ``always`` (ready), ``alternating``, ``random`` (two cycles of five), ``stalls`` (up to 80
+        ``always`` (ready), ``alternate``, ``random`` (two cycles of five), ``stalls`` (up to 80
         cycles at a time).
     random:
         Source of every choice.
     """
     if profile == "always":
         yield from repeat(False)
-    elif profile == "alternating":
+    elif profile == "alternate":
         yield from cycle((True, False))
     elif profile == "random":
         while True:

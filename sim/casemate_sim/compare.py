@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from casemate_sim.dram.timing import DramTiming
 from casemate_sim.native.simulation import SimulationError
-from casemate_sim.simulate import PlayerConfig, Progress, Result, simulate
+from casemate_sim.simulate import PlayerConfig, Progress, Result, check_records, simulate
 from casemate_sim.toolchain import ToolError
 
 __all__ = ["Comparison", "compare", "compared_modes"]
@@ -114,6 +114,7 @@ def compare(
         If an argument is not possible, or the trace does not fit the data window.
     """
     modes = compared_modes(mode)
+    check_records(records, config)
     # About 256 samples at 8 cycles a record, so that a short trace has a curve, too.
     interval = min(max(len(records) // 32, 16), 4096)
     results: list[Result] = []

@@ -23,7 +23,7 @@ CHANNELS = tuple(f"{bus}.{channel}" for bus in ("s_axi", "m_axi")
                  for channel in ("aw", "w", "b", "ar", "r"))
 """The channels of both buses, as back-pressure bins name them."""
 
-PROFILES = ("always", "alternating", "random", "stalls")
+PROFILES = ("always", "alternate", "random", "stalls")
 """Profiles of back-pressure; see ``harness.pauses``."""
 
 _HAZARDS = ("read behind write", "write behind read", "write behind write")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from casemate_sim.native.simulation import NativeSimulation
 
 __all__ = ["DOMAIN", "MODES", "PlayerConfig", "Progress", "Result", "SimulationSecrets",
-           "create_simulation", "secrets_of_seed", "simulate"]
+           "check_records", "create_simulation", "secrets_of_seed", "simulate"]
 
 MODES = ("bare", "plain", "xts")
 """What stands between player and DRAM: nothing, or the engine in one of its modes."""
@@ -303,7 +303,8 @@ def create_simulation(
     return simulation
 
 
-def _check_records(records: NDArray, config: EngineConfig) -> None:
+def check_records(records: NDArray, config: EngineConfig) -> None:
+    """Check that a trace can be played on `config`; raise ValueError if not."""
     if records.dtype != RECORD:
         raise ValueError(f"records must have the dtype of casemate_sim.trace.RECORD, not "
                          f"{records.dtype}")
@@ -394,7 +395,7 @@ def simulate(
 
     timing = timing_preset(dram) if isinstance(dram, str) else dram
     player = player or PlayerConfig()
-    _check_records(records, config)
+    check_records(records, config)
     suffix = None
     if wave is not None:
         suffix = wave.suffix[1:].lower()

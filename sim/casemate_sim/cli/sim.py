@@ -27,16 +27,15 @@ from casemate_sim.cli.inputs import (
     parse_size,
     workload_traffic,
 )
-from casemate_sim.cli.outputs import Outputs
 from casemate_sim.cli.show import STDOUT
 from casemate_sim.config_file import find_config
 from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming, timing_preset
+from casemate_sim.simulate import PlayerConfig
 from casemate_sim.workload import Workload
 
 if TYPE_CHECKING:
     from casemate_sim.compare import Comparison
-    from casemate_sim.simulate import PlayerConfig
 
 __all__ = ["sim"]
 
@@ -83,20 +82,21 @@ def sim(
     dram: Annotated[str, typer.Option(
         metavar="PRESET", help=f"The DRAM: {', '.join(TIMINGS)}.")] = "ddr3-1066",
     seed: Annotated[int, typer.Option(
-        metavar="N", help="Of keys and patterns; the same seed gives the same cycles.")] = 0,
+        min=0, metavar="N", help="Of keys and patterns; the same seed gives the same cycles.")] = 0,
     outstanding: Annotated[int, typer.Option(
         metavar="N",
         help="Most lines being read at the same time, and as many being written, 1 to 64.",
-        rich_help_panel=_CORE)] = 16,
+        rich_help_panel=_CORE)] = PlayerConfig.outstanding_reads,
     instructions_per_cycle: Annotated[float, typer.Option(
         metavar="X",
         help="Its speed between the records in cycles of the DRAM controller, which has an eighth "
         "of the data rate: 8 is a core of 1.07 GHz beside DDR3-1066 that completes one "
-        "instruction per clock. 1/256 to 255.", rich_help_panel=_CORE)] = 8.0,
+        "instruction per clock. 1/256 to 255.",
+        rich_help_panel=_CORE)] = PlayerConfig.instructions_per_cycle,
     window_instructions: Annotated[int, typer.Option(
         metavar="N",
         help="How many instructions it may be past its oldest outstanding read (its reorder "
-        "buffer), 1 to 1048575.", rich_help_panel=_CORE)] = 192,
+        "buffer), 1 to 1048575.", rich_help_panel=_CORE)] = PlayerConfig.window_instructions,
     json: Annotated[str | None, typer.Option(
         metavar="FILE", help="Write everything measured as JSON; `-` is stdout, which then gets "
         "nothing else.", rich_help_panel=_OUTPUT, show_default=False)] = None,
@@ -136,6 +136,8 @@ def sim(
     traffic = _traffic(trace, workload, engine, read_share=read_share, footprint=footprint,
                        count=count, distance=distance, seed=seed).limited(limit)
 
+    # Amaranth and what simulates with it load when they are needed.
+    from casemate_sim.cli.outputs import Outputs
     from casemate_sim.cli.progress import RunProgress
     from casemate_sim.compare import compare, compared_modes
 
@@ -166,8 +168,6 @@ def _timing(name: str) -> DramTiming:
 
 
 def _player(config: EngineConfig, outstanding: int, rate: float, window: int) -> PlayerConfig:
-    from casemate_sim.simulate import PlayerConfig
-
     if not 1 <= outstanding <= 64:
         raise InputError(f"--outstanding must be 1 to 64, not {outstanding}")
     try:
