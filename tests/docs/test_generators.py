@@ -48,17 +48,17 @@ def test_sizes_and_tables():
 
 def test_figures_of_benches(tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "RESULTS", tmp_path)
-    assert generate(["benches", "xts."]) == "No figure of `xts.` is stored."
+    assert generate(["benches", "^xts"]) == "No figure of `^xts` is stored."
     (tmp_path / "bench.json").write_text(json.dumps({
         "xts.a": {"value": 0.98765, "unit": "1", "target": ">= 0.99", "met": False,
                   "config": {"config": "ecp5", "dram": "ddr3-1066"}},
         "xts.b": {"value": 13, "unit": "cycles", "target": None, "met": None, "config": {}},
         "plain.a": {"value": 1.0, "unit": "1", "target": None, "met": None, "config": {}}}))
-    assert generate(["benches", "xts."]).splitlines() == [
+    assert generate(["benches", "^xts"]).splitlines() == [
         "| figure | value | configuration | DRAM | target | met |", "|---|---|---|---|---|---|",
         "| `xts.a` | 0.9877 | ecp5 | ddr3-1066 | >= 0.99 | **no** |",
         "| `xts.b` | 13 cycles |  |  |  |  |"]
-    assert generate(["benches", "plain."]).splitlines()[2] == "| `plain.a` | 1 |"
+    assert generate(["benches", "plain.*a$"]).splitlines()[2] == "| `plain.a` | 1 |"
     (tmp_path / "bench.json").write_text("{")
     with pytest.raises(ValueError, match="is not JSON"):
         generate(["benches"])

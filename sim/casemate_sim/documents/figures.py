@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from .markdown import table
@@ -13,8 +14,8 @@ RESULTS = Path(__file__).resolve().parents[3] / "benches" / "results"
 """Results that are part of the repository, files as `FigureBook` writes them."""
 
 
-def benches(prefix: str = "", file: str = "bench.json") -> str:
-    """Return the stored figures whose names begin with `prefix`."""
+def benches(pattern: str = "", file: str = "bench.json") -> str:
+    """Return the stored figures whose names match a regular expression somewhere."""
     path = RESULTS / file
     try:
         figures = json.loads(path.read_text()) if path.is_file() else {}
@@ -22,7 +23,7 @@ def benches(prefix: str = "", file: str = "bench.json") -> str:
         raise ValueError(f"{path} is not JSON: {error}") from error
     rows = []
     for name, figure in figures.items():
-        if not name.startswith(prefix):
+        if not re.search(pattern, name):
             continue
         if not isinstance(figure, dict) or "value" not in figure:
             raise ValueError(f"{path}: figure {name!r} has no value")
@@ -33,7 +34,7 @@ def benches(prefix: str = "", file: str = "bench.json") -> str:
                      config.get("config", ""), config.get("dram", ""),
                      figure.get("target") or "", met))
     if not rows:
-        return f"No figure of `{prefix or file}` is stored."
+        return f"No figure of `{pattern or file}` is stored."
     return _without_empty(("figure", "value", "configuration", "DRAM", "target", "met"), rows)
 
 
