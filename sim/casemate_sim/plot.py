@@ -64,14 +64,14 @@ def draw_comparison(comparison: Comparison, path: Path, title: str) -> None:
 
 def _draw_latency(axes: Axes, comparison: Comparison) -> None:
     runs = [run for run in comparison.results if run.latency["read_last"].any()]
-    axes.set_title("Read latency, request to last beat", fontsize=10)
+    axes.set_title("Read latency, request to last beat (all but the longest percent)", fontsize=10)
     axes.set_xlabel("latency (cycles of the DRAM controller)")
     axes.set_ylabel("share of the reads (%)")
     if not runs:
         axes.text(0.5, 0.5, "no reads", ha="center", transform=axes.transAxes)
         return
     low = min(run.percentile(0.0) or 0 for run in runs)
-    high = max(run.percentile(0.995) or 0 for run in runs) + 1
+    high = max(run.percentile(0.99) or 0 for run in runs) + 1
     step = max(1, -(-(high - low) // _LATENCY_BINS))
     edges = np.arange(low, high + step, step)
     for run in runs:
@@ -89,16 +89,18 @@ def _draw_latency(axes: Axes, comparison: Comparison) -> None:
 
 def _draw_bandwidth(axes: Axes, comparison: Comparison) -> None:
     axes.set_title("Bandwidth, reads and writes together", fontsize=10)
-    axes.set_xlabel("time (µs)")
-    axes.set_ylabel("bandwidth (MB/s)")
     longest = max((run.cycles for run in comparison.results), default=0)
+    clock = min((run.dram.clock_mhz for run in comparison.results), default=1.0)
+    unit, length = ("ms", 1000) if longest / clock >= 5000 else ("µs", 1)
+    axes.set_xlabel(f"time ({unit})")
+    axes.set_ylabel("bandwidth (MB/s)")
     for run in comparison.results:
         edges, values = _bandwidth(run, longest)
         if not len(values):
             continue
         label = f"{_label(run)}: mean {run.bandwidth * run.dram.clock_mhz:,.0f} MB/s"
-        axes.stairs(values, edges, color=_COLOURS[run.mode], linestyle=_DASHES[run.mode],
-                    linewidth=_WIDTHS[run.mode], label=label)
+        axes.stairs(values, edges / length, color=_COLOURS[run.mode],
+                    linestyle=_DASHES[run.mode], linewidth=_WIDTHS[run.mode], label=label)
     axes.set_xlim(left=0)
     # Room for the legend above the curves.
     axes.set_ylim(0, 1.3 * axes.get_ylim()[1])

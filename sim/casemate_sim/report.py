@@ -106,10 +106,13 @@ def verdict(comparison: Comparison) -> str:
     if added is not None:
         nanoseconds = added * run.nanoseconds_per_cycle
         text += f"; a read's data came {added:+.1f} cycles ({nanoseconds:+.0f} ns) later on average"
-    text += f". {run.reads_checked:,} reads were compared with what had been written: "
-    text += "all right." if run.ok else \
-        f"{run.data_error_count:,} WRONG, {run.error_responses:,} error responses."
-    return text
+    if not run.ok:
+        return f"{text}. WRONG DATA: {run.data_error_count:,} of {run.reads_checked:,} reads; " \
+               f"{run.error_responses:,} error responses."
+    checked = "No read came back to a line that had been written, so no data were compared." \
+        if run.reads_checked == 0 else \
+        f"{run.reads_checked:,} reads were compared with what had been written: all right."
+    return f"{text}. {checked}"
 
 
 # -- picture -------------------------------------------------------------------------------------
@@ -127,7 +130,7 @@ def _range(runs: list[Result]) -> tuple[int, int] | None:
 def _bars(shares: NDArray[np.float64], highest: float) -> list[str]:
     """Return lines of block characters, the top one first."""
     steps = _PICTURE_ROWS * (len(_BLOCKS) - 1)
-    heights = np.ceil(shares / highest * steps).astype(int) if highest > 0 else \
+    heights = np.round(shares / highest * steps).astype(int) if highest > 0 else \
         np.zeros(len(shares), int)
     return ["".join(_BLOCKS[min(max(height - 8 * row, 0), 8)] for height in heights)
             for row in reversed(range(_PICTURE_ROWS))]

@@ -223,7 +223,7 @@ def test_wrong_data_and_error_responses_are_a_fault(tiny, casemate, monkeypatch,
     assert "xts: cycle 7: line 0x1 reads 00" in result.stderr
     assert "xts: 2 error responses" in result.stderr
     assert "3 / 2" in result.stdout
-    assert "3 WRONG" in result.stdout
+    assert "WRONG DATA: 3 of" in result.stdout
     assert not json.loads(out.read_text())["ok"]
 
 
