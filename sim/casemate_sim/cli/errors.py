@@ -108,12 +108,12 @@ def exit_codes() -> Iterator[None]:
 class Commands(TyperGroup):
     """A group of commands whose errors become messages and exit codes."""
 
-    def make_context(self, *arguments: Any, **named: Any) -> typer.Context:
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
         """Parse the options before the command."""
         with exit_codes():
             return super().make_context(*arguments, **named)
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         with exit_codes():
             return super().invoke(ctx)
