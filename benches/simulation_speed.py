@@ -22,7 +22,7 @@ from common import Report, config_of
 
 NATIVE_LINES = 60_000
 PYTHON_LINES = 800
-AMARANTH_CYCLES = 300
+AMARANTH_CYCLES = 200
 
 
 def _native(config: EngineConfig) -> Result:
@@ -64,16 +64,21 @@ def _amaranth(config: EngineConfig) -> float:
                             (s.awsize, (config.data_bits // 8).bit_length() - 1),
                             (s.awuser, DOMAIN), (s.wstrb, -1)):
             ctx.set(port, value)
-        sent = 0
+        sent, waiting = 0, []
         started = time.perf_counter()
         for _ in range(AMARANTH_CYCLES):
             ctx.set(s.awaddr, rng.randrange(config.lines) * 64)
             ctx.set(s.wdata, rng.getrandbits(config.data_bits))
             ctx.set(s.wlast, sent % beats == beats - 1)
-            moved, = await ctx.tick().sample(s.wready)
+            ctx.set(m.bvalid, bool(waiting))
+            ctx.set(m.bid, waiting[0] if waiting else 0)
+            _, _, moved, asked, entry, answered = await ctx.tick().sample(
+                s.wready, m.awvalid, m.awid, m.bvalid & m.bready)
             sent += moved
+            waiting += [entry] * asked
+            del waiting[:answered]
         elapsed = time.perf_counter() - started
-        if sent < AMARANTH_CYCLES // 2:
+        if sent < AMARANTH_CYCLES // 8:
             raise RuntimeError(f"only {sent} beats were taken in {AMARANTH_CYCLES} cycles")
 
     simulator = Simulator(engine)
