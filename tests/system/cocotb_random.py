@@ -46,7 +46,7 @@ def spoil(h):
 
 
 @cocotb.test(timeout_time=4000 * SCALE, timeout_unit="us")
-@cocotb.parametrize(profile=["always", "alternating", "random", "stalls", "mixed"])
+@cocotb.parametrize(profile=["always", "alternate", "random", "stalls", "mixed"])
 async def traffic(dut, profile):
     h = await harness(dut, f"traffic {profile}", profile=profile)
     if profile == "random":

@@ -16,7 +16,7 @@ async def axi_master(dut, dram, profile):
         """Write and read back in an aperture of its own: the test knows what comes."""
         domain = domains()[number % len(domains())]
         written = {}
-        for _ in range(6 * SCALE):
+        for _ in range(3 * SCALE):
             length = h.random.randrange(1, 300)
             address = base + h.random.randrange(h.size // 4 - length)
             size = h.random.choice((SIZE, SIZE, h.random.randint(0, SIZE)))

@@ -8,4 +8,12 @@ NARROW = PRESETS["latency"].replace(
     tweak_cipher=CipherConfig(pipelined=False))
 """A bus narrower than an AES block, a window that does not begin at 0, two rounds per stage."""
 
-CONFIGS = {**PRESETS, NARROW.name: NARROW}
+WIDE = PRESETS["server"].replace(
+    name="wide", domain_slots=16, read_entries=32, write_entries=32, write_bursts=32,
+    data_cipher=CipherConfig(pipelined=False, rounds_per_stage=2),
+    tweak_cipher=CipherConfig(pipelined=False))
+"""The preset `server`, 512 bits and AES-256, with tables and ciphers that are built quickly."""
+
+CONFIGS = {**PRESETS, NARROW.name: NARROW, WIDE.name: WIDE}
+LARGE = ("server",)
+"""Those that `make test` leaves to `make verify`."""

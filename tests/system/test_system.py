@@ -14,7 +14,7 @@ import pytest
 from casemate_sim.build_cocotb import build_cocotb, run_cocotb
 from casemate_sim.coverage import Coverage, merge, report
 from casemate_sim.files import whole_file
-from configurations import CONFIGS
+from configurations import CONFIGS, LARGE
 
 HERE = Path(__file__).parent
 RESULTS = Path("build")
@@ -30,7 +30,7 @@ def simulate(name, modules, seed, request, *, scale=1):
     coverage = folder / "coverage.json"
     coverage.unlink(missing_ok=True)
     outcomes = run_cocotb(
-        build_cocotb(config, waves=waves), modules, folder=folder, seed=seed, paths=[HERE],
+        build_cocotb(config, waves=waves, optimise="-O0" if scale == 1 else "-O1"), modules, folder=folder, seed=seed, paths=[HERE],
         wave=folder / "waves.vcd" if waves else None,
         environment={"CASEMATE_CONFIG": name, "CASEMATE_SEED": str(seed),
                      "CASEMATE_SCALE": str(scale), "CASEMATE_COVERAGE": str(coverage)})
@@ -61,7 +61,8 @@ def publish(counts, path):
             file.write(report(contents).encode())
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[pytest.mark.verify] if name in LARGE else []) for name in CONFIGS])
 def test_engine(name, seed, subtests, request):
     outcomes, coverage, folder = simulate(name, MODULES, seed, request)
     check(outcomes, subtests, name, seed, folder)
