@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import cycle, repeat
+from itertools import cycle, islice, repeat
 from random import Random
 
 from casemate_sim.coverage import CHANNELS, PROFILES, Coverage
@@ -17,15 +17,17 @@ def pauses(profile: str, random: Random) -> Iterator[bool]:
     Parameters
     ----------
     profile:
-        ``always`` (ready), ``alternate``, ``random`` (two cycles of five), ``stalls`` (up to 80
-        cycles at a time).
+        ``always`` (ready), ``alternate`` (every other cycle; now and then the even and the odd
+        change places, so that two channels do not always meet), ``random`` (two cycles of five),
+        ``stalls`` (up to 80 cycles at a time).
     random:
         Source of every choice.
     """
     if profile == "always":
         yield from repeat(False)
     elif profile == "alternate":
-        yield from cycle((True, False))
+        while True:
+            yield from islice(cycle((True, False)), random.randint(10, 41))
     elif profile == "random":
         while True:
             yield random.random() < 0.4

@@ -52,7 +52,7 @@ async def traffic(dut, profile):
     if profile == "random":
         spoil(h)
     h.agent.answering = Answering(latency=(0, 60), interleave=0.3)
-    workers = [cocotb.start_soon(worker(h, 22 * SCALE, hot=hot))
+    workers = [cocotb.start_soon(worker(h, 40 * SCALE, hot=hot))
                for hot in (4 * LINE_BYTES, 4 * LINE_BYTES, 16 * LINE_BYTES)]
     for task in workers:
         await task
@@ -64,7 +64,7 @@ async def one_line(dut):
     """All workers on two lines: nearly everything is a hazard."""
     h = await harness(dut, "one line")
     h.agent.answering = Answering(latency=(0, 25))
-    workers = [cocotb.start_soon(worker(h, 25 * SCALE, hot=2 * LINE_BYTES)) for _ in range(3)]
+    workers = [cocotb.start_soon(worker(h, 60 * SCALE, hot=2 * LINE_BYTES)) for _ in range(3)]
     for task in workers:
         await task
     await h.finish()

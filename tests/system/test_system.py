@@ -29,8 +29,9 @@ def simulate(name, modules, seed, request, *, scale=1):
     waves = request.config.getoption("vcd")
     coverage = folder / "coverage.json"
     coverage.unlink(missing_ok=True)
+    program = build_cocotb(config, waves=waves, optimise="-O0" if scale == 1 else "-O1")
     outcomes = run_cocotb(
-        build_cocotb(config, waves=waves, optimise="-O0" if scale == 1 else "-O1"), modules, folder=folder, seed=seed, paths=[HERE],
+        program, modules, folder=folder, seed=seed, paths=[HERE],
         wave=folder / "waves.vcd" if waves else None,
         environment={"CASEMATE_CONFIG": name, "CASEMATE_SEED": str(seed),
                      "CASEMATE_SCALE": str(scale), "CASEMATE_COVERAGE": str(coverage)})
