@@ -10,6 +10,8 @@ import casemate_sim.compare
 import pytest
 from casemate_sim.audit import audit
 from casemate_sim.cli.document import JSON_FIELDS, RUN_FIELDS
+from casemate_sim.cli.errors import InputError
+from casemate_sim.cli.inputs import parse_size
 from casemate_sim.native.simulation import SimulationError
 from casemate_sim.toolchain import ToolError
 
@@ -53,7 +55,8 @@ def check_shape(value: object, shape: object, where: str = "") -> None:
 
 def test_three_runs_side_by_side_and_every_output(tiny, casemate, tmp_path: Path) -> None:
     plot, out, dump = tmp_path / "a.png", tmp_path / "a.json", tmp_path / "dump"
-    result = casemate("sim", *tiny, "--plot", plot, "--json", out, "--dump", dump)
+    # Another seed than the default: the dump has the keys that the simulation had.
+    result = casemate("sim", *tiny, "--seed", 5, "--plot", plot, "--json", out, "--dump", dump)
     assert result.exit_code == 0, result.stderr
     content = json.loads(out.read_text())
     check_shape(content, SHAPE)
@@ -180,6 +183,19 @@ def test_bad_input_is_one_line_before_anything_is_built(
     result = casemate("sim", *arguments)
     refused(result, *words)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("text", "size"), [
+    ("64", 64), ("4K", 4096), ("4 kB", 4096), ("16M", 1 << 24), ("16MiB", 1 << 24),
+    ("2g", 1 << 31), ("1TiB", 1 << 40)])
+def test_sizes(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5M", "M", "1P", "1KK", "0x10"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(InputError, match="is no size"):
+        parse_size(text)
 
 
 def test_a_damaged_trace_names_file_and_byte(casemate, tmp_path, text_trace) -> None:

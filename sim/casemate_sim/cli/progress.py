@@ -73,7 +73,7 @@ class RunProgress:
         if now is None:
             self._bars.start_task(self._tasks[mode])
             if not self._live:
-                self._say(f"{LABELS[mode]}: building the model (once), then simulating ...")
+                self._say(f"{LABELS[mode]}: building the model if it is new, then simulating ...")
         else:
             self._bars.update(self._tasks[mode], total=self._records, completed=now.records,
                               cycles=now.cycles, seconds=now.seconds)
