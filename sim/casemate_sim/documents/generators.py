@@ -12,7 +12,7 @@ from casemate.config import PRESETS, CipherConfig, EngineConfig, LeafShape, pres
 from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming
 
-from . import figures, hardware, packages, paths, rules, situations, tests
+from . import figures, hardware, packages, paths, rules, situations, standards, tests
 from .markdown import parameter_texts, size, table
 
 __all__ = ["GENERATORS", "generate"]
@@ -127,6 +127,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "paths": paths.paths,
     "rules": rules.rules,
     "situations": situations.situations,
+    "standards": standards.standards,
     "tests": tests.tests,
 }
 """What prints a block, by the name that stands in the block's command."""

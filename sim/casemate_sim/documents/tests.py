@@ -12,10 +12,11 @@ __all__ = ["tests"]
 _ROOT = Path(__file__).resolve().parents[3] / "tests"
 
 
-def tests(folder: str = "") -> str:
-    """Return the test files of a folder, with what each is about."""
+def tests(*folders: str) -> str:
+    """Return the test files of some folders or of all, with what each is about."""
     rows = []
-    for path in sorted((_ROOT / folder).rglob("*.py")):
+    for path in sorted(path for folder in folders or ("",)
+                       for path in (_ROOT / folder).rglob("*.py")):
         name = path.relative_to(_ROOT).as_posix()
         tree = ast.parse(path.read_text())
         if not path.name.startswith(("test_", "cocotb_")):
@@ -25,5 +26,5 @@ def tests(folder: str = "") -> str:
             raise ValueError(f"{path} has no docstring")
         rows.append((f"[`{name}`](../tests/{name})", first_sentence(text)))
     if not rows:
-        raise ValueError(f"there are no tests in {_ROOT / folder}")
+        raise ValueError(f"there are no tests in {' '.join(folders)}")
     return table(("file", "content"), rows)
