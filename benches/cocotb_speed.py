@@ -54,11 +54,11 @@ async def measure(dut):
             result = await master.read(address, 64, user=DOMAIN)
             assert bytes(result.data) == data, f"line {address // 64:#x} reads {result.data.hex()}"
 
-    started, begun = time.perf_counter(), get_sim_time("ns")
+    started, begun = time.process_time(), get_sim_time("ns")
     tasks = [cocotb.start_soon(worker(64 * index, lines // 16)) for index in range(16)]
     for task in tasks:
         await task
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     cycles = (get_sim_time("ns") - begun) / PERIOD_NS
     assert ram.read(0, 64) != bytes(64), "nothing reached the memory"
     Path(os.environ["CASEMATE_RESULT"]).write_text(
