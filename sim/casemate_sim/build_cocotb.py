@@ -48,7 +48,8 @@ class CocotbResult:
     passed:
         Whether it passed.
     message:
-        Why not; empty if it passed.
+        Why not; empty if it passed. An assertion in the hardware ends the simulation: the tests
+        behind it fail with it.
     seconds:
         Time that it took.
     """
@@ -175,20 +176,28 @@ def run_cocotb(
     if not results.exists():
         raise SimulationError(f"the simulation ended without results (exit code {code}); "
                               f"log: {log}\n{_end_of(log)}")
-    return _parse(results)
+    return _parse(results, _assertions(log))
+
+
+def _assertions(log: Path) -> list[str]:
+    """Messages of assertions in the hardware; the first one ended the simulation."""
+    return [line for line in log.read_text(errors="replace").splitlines()
+            if "Assertion failed" in line]
 
 
 def _end_of(log: Path, lines: int = 25) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _parse(results: Path) -> list[CocotbResult]:
+def _parse(results: Path, assertions: Sequence[str]) -> list[CocotbResult]:
     outcomes = []
     for case in ElementTree.parse(results).iter("testcase"):
         failures = [child for child in case if child.tag in ("failure", "error")]
         message = "\n".join(filter(None, (
             text for child in failures
             for text in (child.get("type"), child.get("message"), child.text))))
+        if "SimFailure" in message:
+            message = "\n".join((*assertions, message))
         outcomes.append(CocotbResult(
             name=case.get("name", ""), passed=not failures, message=message,
             seconds=float(case.get("time", 0))))

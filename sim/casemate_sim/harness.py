@@ -44,7 +44,8 @@ class Harness:
     dram:
         ``agent``: our memory, which reorders and fails; ``ram``: cocotbext-axi's.
     host:
-        ``bursts``: our bursts on cocotbext-axi's channels; ``master``: its ``AxiMaster``.
+        ``bursts``: our bursts on cocotbext-axi's channels; ``master``: its ``AxiMaster``;
+        ``none``: the test drives the pins.
     profile:
         Back-pressure of all channels, ``mixed`` for a random choice, or a profile for some.
 
@@ -117,6 +118,8 @@ class Harness:
                                  self.scoreboard.faults, self.coverage, self._pressure)
 
     def _connect_host(self, kind: str) -> None:
+        if kind == "none":
+            return
         if kind == "master":
             self.master = AxiMaster(AxiBus.from_prefix(self.dut, "s_axi"), self.dut.clk,
                                     self.dut.rst)

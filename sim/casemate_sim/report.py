@@ -72,7 +72,7 @@ def _latency(run: Result, share: float) -> str:
     cycles = run.percentile(share)
     if cycles is None:
         return _ABSENT
-    return f"≥ {cycles:,}" if cycles == len(run.latency["read_last"]) - 1 else f"{cycles:,}"
+    return f">= {cycles:,}" if cycles == len(run.latency["read_last"]) - 1 else f"{cycles:,}"
 
 
 def comparison_table(comparison: Comparison, title: str) -> Table:

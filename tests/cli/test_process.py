@@ -127,6 +127,13 @@ def test_a_full_disk_behind_stdout_loses_nothing(tiny, built, process, tmp_path:
     assert json.loads(out.read_text())["ok"]
 
 
+def test_a_terminal_without_unicode(built, process, tiny) -> None:
+    result = process("sim", *tiny, environment={"PYTHONIOENCODING": "ascii"})
+    assert result.returncode == 0, result.stderr
+    assert "Encryption (xts) took" in result.stdout
+    assert result.stdout.isascii()
+
+
 def test_a_reader_that_stops_reading_is_no_error(command, process) -> None:
     with subprocess.Popen([*command, "config", "show", "server", "--json"], stderr=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True) as running:

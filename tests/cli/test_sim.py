@@ -236,6 +236,8 @@ def test_wrong_data_and_error_responses_are_a_fault(tiny, casemate, monkeypatch,
     out = tmp_path / "a.json"
     result = casemate("sim", *tiny, "--json", out)
     assert result.exit_code == 1
+    # The graver code wins over that of a file that cannot be written.
+    assert casemate("sim", *tiny, "--json", "/dev/full").exit_code == 1
     assert "xts: cycle 7: line 0x1 reads 00" in result.stderr
     assert "xts: 2 error responses" in result.stderr
     assert "3 / 2" in result.stdout

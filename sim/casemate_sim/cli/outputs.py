@@ -11,7 +11,7 @@ import typer
 from casemate.config import EngineConfig
 from rich.console import Console
 
-from casemate_sim.cli.errors import BAD_INPUT, InputError, complain
+from casemate_sim.cli.errors import InputError, complain
 from casemate_sim.cli.inputs import Traffic
 from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.compare import Comparison
@@ -25,8 +25,7 @@ __all__ = ["Outputs"]
 class Outputs:
     """Shows and writes a comparison.
 
-    A file that cannot be written is reported, the others are written all the same, and `close`
-    ends the program with exit code 2.
+    A file that cannot be written is reported, and the others are written all the same.
 
     Parameters
     ----------
@@ -73,7 +72,8 @@ class Outputs:
             console.print()
             console.print(comparison_table(self._comparison, self.title))
             picture = latency_picture(self._comparison, min(console.width, 100) - 2)
-            if picture is not None:
+            # Block characters exist in Unicode only.
+            if picture is not None and console.encoding.startswith("utf"):
                 console.print()
                 console.print(picture, no_wrap=True)
             console.print()
@@ -130,9 +130,8 @@ class Outputs:
         if path is not None and run is not None:
             self._written.append(f"waveform: {path}")
 
-    def close(self) -> None:
-        """Say what was written, on stderr; raise the exit code if something was not."""
+    def close(self) -> bool:
+        """Say on stderr what was written; return whether that was everything."""
         for line in self._written:
             typer.echo(line, err=True)
-        if self._failed:
-            raise typer.Exit(BAD_INPUT)
+        return not self._failed

@@ -11,6 +11,7 @@ from casemate.config import PRESETS, EngineConfig
 from rich.console import Console
 
 from casemate_sim.cli.errors import (
+    BAD_INPUT,
     FAULT,
     INTERRUPTED,
     InputError,
@@ -156,8 +157,10 @@ def sim(
     outputs.write_plot(plot)
     outputs.write_dump(dump)
     outputs.name_wave(wave)
-    outputs.close()
+    written = outputs.close()
     _exit(comparison)
+    if not written:
+        raise typer.Exit(BAD_INPUT)
 
 
 def _timing(name: str) -> DramTiming:
@@ -202,9 +205,10 @@ def _traffic(trace: str | None, workload: Workload | None, config: EngineConfig,
 
 
 def _exit(comparison: Comparison) -> None:
-    """Leave with the exit code that the runs deserve."""
+    """Leave with the exit code that the runs deserve, if they were not all right."""
     if comparison.interrupted:
-        complain("interrupted; what had finished is above")
+        complain("interrupted; " + ("what had finished is above" if comparison.results else
+                                    "no run had begun"))
         raise typer.Exit(INTERRUPTED)
     if comparison.failure is not None:
         complain(message_of(comparison.failure), error=comparison.failure)
