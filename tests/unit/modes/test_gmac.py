@@ -186,7 +186,10 @@ def test_items_of_all_keys_in_any_order_all_come_out_once(name):
     started = finished = late = 0
     wanted = 600
     for cycle in range(60 * wanted):
-        eager = 0.9 if cycle // 100 % 2 else 0.2  # requests go ahead of the rows, or lag behind
+        # In turns, the requests go ahead of the rows and lag behind them.
+        ahead = cycle // 200 % 2
+        asking = 0.9 if ahead else 0.2
+        moving = min(0.8, 0.6 * rows / driver.gmac.pad_interval) if ahead else 0.8
         free = [entry for entry in range(ENTRIES) if entry not in open_items]
         if free and started < wanted and rng.random() < 0.7:
             entry, item = rng.choice(free), driver.item()
@@ -195,10 +198,10 @@ def test_items_of_all_keys_in_any_order_all_come_out_once(name):
             pieces[entry] = item.rows(entry, driver.lanes, rng.sample(range(rows), rows))
             started += 1
         stimulus, request, piece = {}, None, None
-        if requests and rng.random() < eager:
+        if requests and rng.random() < asking:
             request = rng.choice(requests)
             stimulus |= open_items[request].request(request)
-        if pieces and rng.random() < 0.8:
+        if pieces and rng.random() < moving:
             piece = rng.choice(list(pieces))
             stimulus |= pieces[piece][0]
         output = driver.native.step(stimulus)
