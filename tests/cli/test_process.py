@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from casemate_sim.trace import load
 
 
 def until(stream, words: str) -> None:
@@ -73,6 +74,36 @@ def test_ctrl_c_during_the_first_build_ends_it(tiny, command, tmp_path: Path) ->
     assert "Traceback" not in stderr
     left = [path.name for path in cache.iterdir() if not path.name.endswith(".lock")]
     assert not [name for name in left if name.startswith((".", "bare"))], left
+
+
+def test_ctrl_c_while_recording_keeps_what_was_recorded(command, tmp_path: Path) -> None:
+    valgrind = tmp_path / "valgrind"
+    valgrind.write_text(f"""#!{sys.executable}
+import os, sys, time
+if "--version" in sys.argv:
+    sys.exit(print("valgrind-0"))
+sink = next(int(word[9:]) for word in sys.argv if word.startswith("--log-fd="))
+with os.fdopen(sink, "w") as log:
+    for line in range(3000):
+        print("I  0401ab70,3", f" L {{64 * line:08x}},8", sep="\\n", file=log)
+    log.flush()
+    print("recorded", flush=True)
+    time.sleep(60)
+""")
+    valgrind.chmod(0o755)
+    trace = tmp_path / "a.trace"
+    started = [*command, "record", "-o", str(trace), "--caches", "none", "--", "ls", "-l"]
+    with subprocess.Popen(
+            started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}) as running:
+        until(running.stdout, "recorded")
+        time.sleep(0.5)
+        running.send_signal(signal.SIGINT)
+        _, stderr = running.communicate(timeout=60)
+    assert running.returncode == 130, stderr
+    assert "interrupted; the trace holds what was recorded so far" in stderr
+    assert load(trace).records["line"].tolist() == list(range(3000))
+    assert load(trace).header.source == "ls -l"
 
 
 def test_a_machine_without_tools_says_how_to_get_them(tiny, process, tmp_path: Path) -> None:
