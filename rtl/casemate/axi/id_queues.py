@@ -20,7 +20,7 @@ class IdQueues(wiring.Component):
     id_bits:
         Width of an ID.
     depth:
-        Entries of one ID, a power of two. One more makes the queue look empty.
+        Entries of one ID, a power of two.
     shape:
         What an entry holds.
 
@@ -28,6 +28,8 @@ class IdQueues(wiring.Component):
     -------
     push: In(1), push_id: In(id_bits), push_value: In(shape)
         An entry enters at the end of its ID's queue.
+    full: Out(1)
+        There is no place under ``push_id``; combinational.
     id: In(id_bits)
         Which queue is looked at.
     any: Out(1), front: Out(shape)
@@ -43,7 +45,7 @@ class IdQueues(wiring.Component):
         self._depth = depth
         self._shape = shape
         super().__init__({
-            "push": In(1), "push_id": In(id_bits), "push_value": In(shape),
+            "push": In(1), "push_id": In(id_bits), "push_value": In(shape), "full": Out(1),
             "id": In(id_bits), "any": Out(1), "front": Out(shape), "pop": In(1),
         })
 
@@ -67,11 +69,13 @@ class IdQueues(wiring.Component):
         newest = count(pushed, push_known, self.push_id)
         newest_looked_at = count(pushed, push_known, self.id)
         oldest = count(popped, pop_known, self.id)
+        oldest_of_push = count(popped, pop_known, self.push_id)
         push, pop = pushed.write_port(), popped.write_port()
         m.d.comb += [
             push.en.eq(self.push), push.addr.eq(self.push_id), push.data.eq(newest + 1),
             pop.en.eq(self.pop), pop.addr.eq(self.id), pop.data.eq(oldest + 1),
             self.any.eq(newest_looked_at != oldest),
+            self.full.eq(newest == oldest_of_push ^ self._depth),
         ]
         with m.If(self.push):
             m.d.sync += push_known.eq(push_known | (1 << self.push_id))

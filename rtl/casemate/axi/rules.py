@@ -2,8 +2,8 @@
 
 Rules carry the names of Arm's protocol checker (AMBA 4 AXI4 Protocol Assertions, ARM DUI 0534):
 ``AXI4_ERRM_...`` binds the manager, ``AXI4_ERRS_...`` the subordinate. Section numbers are those of
-the AMBA AXI and ACE specification, ARM IHI 0022. Two rules are ours, because the checker's tables
-are finite: ``AXI4_AUX_...``.
+the AMBA AXI and ACE specification, ARM IHI 0022. Our own rules, ``AXI4_AUX_...``, say that
+the observer's tables are large enough.
 """
 
 from collections.abc import Collection
@@ -65,7 +65,8 @@ class Rules(wiring.Component):
     read of that ID; ``RDATA_NUM`` as many beats as ARLEN says, RLAST with the last, bursts of one
     ID in order; ``BRESP_EXOKAY`` and ``RRESP_EXOKAY`` only for an exclusive access.
 
-    Ours: ``AUX_OUTSTANDING`` and ``AUX_WDATA_AHEAD`` the observer's tables are large enough.
+    Ours: ``AUX_x_OUTSTANDING``, ``AUX_x_SAME_ID`` and ``AUX_WDATA_AHEAD`` the observer's tables are
+    large enough.
 
     Parameters
     ----------
@@ -76,6 +77,8 @@ class Rules(wiring.Component):
     outstanding:
         Bursts that each direction may have outstanding, a power of two; also the bursts of write
         data that may be ahead of their addresses.
+    same_id:
+        Those of them that may have one ID, a power of two; all by default.
     manager, subordinate:
         The role of each side's rules.
     without:
@@ -93,11 +96,12 @@ class Rules(wiring.Component):
     idle: Signal
 
     def __init__(self, signature: Signature, *, name: str = "axi", outstanding: int = 64,
-                 manager: Role = Role.ASSERT, subordinate: Role = Role.ASSERT,
-                 without: Collection[str] = ()):
+                 same_id: int | None = None, manager: Role = Role.ASSERT,
+                 subordinate: Role = Role.ASSERT, without: Collection[str] = ()):
         self._axi = signature
         self._name = name
         self._outstanding = outstanding
+        self._same_id = same_id or outstanding
         self._roles = {"M": manager, "S": subordinate}
         self._without = without
         self._held: dict[str, Signal] = {}
@@ -128,7 +132,7 @@ class Rules(wiring.Component):
     # -- helpers -----------------------------------------------------------------------------
 
     def _require(self, m: Module, condition: ValueLike, rule: str, section: str,
-                 text: str) -> None:
+                 text: str, *, src_loc_at: int = 0) -> None:
         """Add a rule: ``ERRM_...`` of the manager, ``ERRS_...`` of the subordinate."""
         side = "S" if rule.startswith("ERRS") else "M"
         if rule in self._without:
@@ -136,9 +140,9 @@ class Rules(wiring.Component):
         role, message = self._roles[side], f"{self._name}: AXI4_{rule} ({section}): {text}."
         checked = ~self._enabled | Value.cast(condition).bool()
         if role is Role.ASSERT:
-            m.d.sync += Assert(checked, message)
+            m.d.sync += Assert(checked, message, src_loc_at=src_loc_at + 1)
         elif role is Role.ASSUME:
-            m.d.sync += Assume(checked)
+            m.d.sync += Assume(checked, src_loc_at=src_loc_at + 1)
 
     # -- one channel -------------------------------------------------------------------------
 
@@ -178,7 +182,7 @@ class Rules(wiring.Component):
         ]
 
         def rule(name: str, section: str, condition: Value, text: str) -> None:
-            self._require(m, ~valid | condition, f"ERRM_{name}", section, text)
+            self._require(m, ~valid | condition, f"ERRM_{name}", section, text, src_loc_at=1)
 
         rule(f"{upper}BURST", "A3.4.1", burst != 3, f"{upper}BURST 3 is reserved")
         rule(f"{upper}SIZE", "A3.4.1", size <= (self._axi.data_bits // 8 - 1).bit_length(),
@@ -205,9 +209,14 @@ class Rules(wiring.Component):
     # -- bursts ------------------------------------------------------------------------------
 
     def _queues(self, m: Module, name: str, shape: data.StructLayout | int) -> IdQueues:
-        queues = IdQueues(id_bits=self._axi.id_bits, depth=self._outstanding, shape=shape)
+        queues = IdQueues(id_bits=self._axi.id_bits, depth=self._same_id, shape=shape)
         m.submodules[name] = queues
         return queues
+
+    def _require_room(self, m: Module, channel: str, queues: IdQueues) -> None:
+        if self._same_id < self._outstanding:
+            self._require(m, ~queues.push | ~queues.full, f"AUX_{channel.upper()}_SAME_ID", "ours",
+                          f"more than {self._same_id} bursts with one ID are outstanding")
 
     def _count(self, m: Module, channel: str, arrival: Value, departure: Value) -> Signal:
         """Count the outstanding bursts of a direction; return whether there is none."""
@@ -249,6 +258,7 @@ class Rules(wiring.Component):
             addressed.push.eq(bus.awvalid & bus.awready), addressed.push_id.eq(bus.awid),
             addressed.push_value.eq(bus.awlock),
         ]
+        self._require_room(m, "aw", addressed)
         with m.If(transfer):
             m.d.sync += beats.eq(Mux(bus.wlast, 0, beats + 1))
 
@@ -296,6 +306,7 @@ class Rules(wiring.Component):
             write.addr.eq(bus.rid), write.en.eq(transfer), write.data.eq(count + 1),
             last.eq(count == open_reads.front.length),
         ]
+        self._require_room(m, "ar", open_reads)
         with m.If(transfer):
             m.d.sync += begun.eq(Mux(bus.rlast, begun & ~(1 << bus.rid), begun | (1 << bus.rid)))
         self._require(m, ~bus.rvalid | open_reads.any, "ERRS_RID", "A5.3",

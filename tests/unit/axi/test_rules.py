@@ -242,6 +242,14 @@ def test_a_side_can_be_left_alone():
             run(stimulus, **{other: Role.IGNORE})
 
 
+@pytest.mark.parametrize(("kind", "send"), [("AW", aw), ("AR", ar)])
+def test_bursts_of_one_id_can_be_bounded(kind, send):
+    run([IDLE, send(id=0), send(id=1), send(id=1), send(id=2)], same_id=2)
+    run([IDLE, aw() | ar(), aw() | ar(), w() | r(), b(), aw() | ar()], same_id=2)
+    with pytest.raises(AssertionError, match=f"AXI4_AUX_{kind}_SAME_ID"):
+        run([IDLE, send(id=1), send(id=2), send(id=1), send(id=1)], same_id=2)
+
+
 def test_a_rule_can_be_left_out():
     run([IDLE, aw(), w(), b(resp=1)], without={"ERRS_BRESP_EXOKAY"})
     with pytest.raises(AssertionError, match="AXI4_ERRS_BRESP_AW"):
