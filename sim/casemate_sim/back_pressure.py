@@ -74,6 +74,11 @@ class BackPressure:
                 self.felt(channel, stalled=pause)
             yield pause
 
+    def generator(self, channel: str,
+                  waiting: Callable[[], bool] | None = None) -> Iterator[bool] | None:
+        """Return what cocotbext-axi wants to have: no generator for a channel without pauses."""
+        return None if self._profiles[channel] == "always" else self.pauses(channel, waiting)
+
     def felt(self, channel: str, *, stalled: bool) -> None:
         """Note that something went through the channel, or was held up on it."""
         profile = self._profiles[channel]

@@ -112,7 +112,7 @@ class Harness:
             for channel, sink in (("aw", ram.write_if.aw_channel), ("w", ram.write_if.w_channel),
                                   ("b", ram.write_if.b_channel), ("ar", ram.read_if.ar_channel),
                                   ("r", ram.read_if.r_channel)):
-                sink.set_pause_generator(self._pressure.pauses(f"m_axi.{channel}"))
+                sink.set_pause_generator(self._pressure.generator(f"m_axi.{channel}"))
             return
         self.agent = MemoryAgent(self.dut, self.config, self.memory, self.random,
                                  self.scoreboard.faults, self.coverage, self._pressure)
@@ -131,7 +131,7 @@ class Harness:
             channels = {name: getattr(self.host, name) for name in ("aw", "w", "b", "ar", "r")}
         for name, channel in channels.items():
             sends = name in ("aw", "w", "ar")
-            channel.set_pause_generator(self._pressure.pauses(
+            channel.set_pause_generator(self._pressure.generator(
                 f"s_axi.{name}", (lambda channel=channel: not channel.empty()) if sends else None))
 
     # -- clock and reset ---------------------------------------------------------------------

@@ -201,7 +201,7 @@ class HostMonitor:
                 if not valid.value:
                     continue
                 ready = bool(ready_pin.value)
-                if channel in ("b", "r"):
+                if ready or channel in ("b", "r"):
                     self._pressure.felt(f"s_axi.{channel}", stalled=not ready)
                 if ready:
                     quiet = 0
