@@ -96,6 +96,8 @@ for kind, send in (("aw", aw), ("ar", ar)):
          [IDLE, send(burst=Burst.WRAP, len=1, addr=0x46)])
     case(f"AXI4_ERRM_{up}ADDR_BOUNDARY", [IDLE, send(len=3, addr=0xFF3)],
          [IDLE, send(len=3, addr=0xFF4)])
+    case(f"AXI4_ERRM_{up}ADDR_BOUNDARY", [IDLE, send(len=1, size=0, addr=0xFFE)],
+         [IDLE, send(len=1, size=0, addr=0xFFF)], "by one byte")
     case(f"AXI4_ERRM_{up}ADDR_BOUNDARY", [IDLE, send(len=255, addr=0xC00)],
          [IDLE, send(len=255, addr=0xC04)], "longest")
     case(f"AXI4_ERRM_{up}CACHE", [IDLE, send(cache=0b1110)], [IDLE, send(cache=0b1100)])
