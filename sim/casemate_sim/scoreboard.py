@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 from casemate.config import LINE_BYTES, EngineConfig
 
-from casemate_sim.bursts import BOUNDARY_BYTES, Burst, Chunk, Kind
+from casemate_sim.bursts import Burst, Chunk
 from casemate_sim.coverage import Coverage
 from casemate_sim.faults import Faults, Response
 from casemate_sim.line_history import LineHistory
-from casemate_sim.model import AccessError, GoldenEngine, Image
+from casemate_sim.model import Image
+from casemate_sim.reference import Reference
 
 __all__ = ["Scoreboard", "ScoreboardError"]
 
@@ -62,6 +63,8 @@ class Scoreboard:
 
     Attributes
     ----------
+    reference:
+        The golden model.
     faults:
         What the DRAM answers; may change only while nothing is in flight.
     """
@@ -71,16 +74,12 @@ class Scoreboard:
         self.config = config
         self.coverage = coverage
         self.faults = Faults()
-        self.model = GoldenEngine(config, image)
-        self._viewer = GoldenEngine(config)  # decrypts what a line held some time ago
+        self.reference = Reference(config, image)
         self._dram = dram
         self._uncertain: dict[int, set[bytes]] = {}
         self._begin()
 
     def _begin(self) -> None:
-        self._encrypts: dict[int, bool] = {}  # by domain
-        self._authenticating: set[int] = set()
-        self._reasons: dict[tuple[int, int], str | None] = {}
         self._lines: dict[int, LineHistory] = {}
         self._announced: deque[_Access] = deque()
         self._data: deque[tuple[int, int, int]] = deque()
@@ -94,15 +93,9 @@ class Scoreboard:
 
     def set_domain(self, slot: int, domain: int, *, encrypt: bool, authenticate: bool = False,
                    keys: Mapping[str, bytes] | None = None) -> None:
-        """Give a slot to a domain. One that authenticates is one that nobody can use."""
-        for model in (self.model, self._viewer):
-            model.set_slot(slot, valid=not authenticate, domain=domain, encrypt=encrypt)
-            for name, key in (keys or {}).items():
-                model.load_key(slot, name, key)
-        self._encrypts[domain] = encrypt
-        if authenticate:
-            self._authenticating.add(domain)
-        self._reasons.clear()
+        """Give a slot to a domain, as the slot port and the key port do."""
+        self.reference.set_domain(slot, domain, encrypt=encrypt, authenticate=authenticate,
+                                  keys=keys or {})
 
     def reset(self) -> None:
         """Forget the slots and what was in flight, as the engine does; see :meth:`recover`."""
@@ -112,9 +105,7 @@ class Scoreboard:
             self.coverage.hit(f"reset/{name}")
         for address, line in self._lines.items():
             self._uncertain.setdefault(address, set()).update(line.contents)
-        for slot in range(self.config.domain_slots):
-            for model in (self.model, self._viewer):
-                model.set_slot(slot, valid=False)
+        self.reference.forget_domains()
         self._begin()
 
     def recover(self) -> None:
@@ -136,7 +127,7 @@ class Scoreboard:
                 if part not in {content[at:at + step] for content in contents}:
                     raise ScoreboardError(f"after reset, {address + at:#x} holds {part.hex()}, "
                                           f"not one of its {len(contents)} possible contents")
-            self.model.image.write(address, found)
+            self.reference.image.write(address, found)
         self._uncertain = {}
 
     # -- addresses ---------------------------------------------------------------------------
@@ -144,7 +135,7 @@ class Scoreboard:
     def address(self, cycle: int, burst: Burst) -> None:
         """Note that an address was accepted."""
         access = "write" if burst.write else "read"
-        reason = self._reason(burst)
+        reason = self.reference.refusal(burst)
         entry = _Access(burst, cycle, reason is not None)
         self.coverage.burst(burst)
         self.coverage.same_id(burst, self._queues)
@@ -153,8 +144,8 @@ class Scoreboard:
         if reason:
             self.coverage.hit(f"refused/{reason} {access}")
         else:
-            self.coverage.mode(burst, self._encrypts[burst.domain])
-            self.coverage.modes(self._encrypts[other.burst.domain]
+            self.coverage.mode(burst, self.reference.encrypts(burst.domain))
+            self.coverage.modes(self.reference.encrypts(other.burst.domain)
                                 for entries in self._order.values() for other in entries[-2:]
                                 if not other.refused)
         if burst.write:
@@ -167,22 +158,6 @@ class Scoreboard:
                 if self._collected[chunk.line_address]:
                     self._cover_hazard("read behind write", "write", entry, chunk)
                 self._line(chunk.line_address).begin_read(cycle)
-
-    def _reason(self, burst: Burst) -> str | None:
-        """Why a burst is refused, None if it is not. No legal burst lies half in the window."""
-        if burst.kind is Kind.FIXED:
-            return "FIXED"
-        if burst.domain in self._authenticating:
-            return "authenticating domain"
-        key = burst.domain, burst.address // BOUNDARY_BYTES
-        if key not in self._reasons:
-            try:
-                self.model.read(burst.domain, burst.address, 1)
-                self._reasons[key] = None
-            except AccessError as error:
-                self._reasons[key] = ("outside the window" if "window" in error.reason
-                                      else "unknown domain")
-        return self._reasons[key]
 
     # -- writes ------------------------------------------------------------------------------
 
@@ -222,14 +197,14 @@ class Scoreboard:
             self._cover_hazard("write behind write", "write", write, chunk)
         self._collected[address] += 1
         write.lines.append(address)
-        encrypt = self._encrypts[domain]
+        encrypt = self.reference.encrypts(domain)
         self.coverage.strobes(write.strobes, encrypt=encrypt)
         error = self._write_error(address, write.strobes, encrypt)
         if error:
             write.errors.add(error)
         elif any(write.strobes):
-            self.model.write(domain, address, bytes(write.data), write.strobes)
-            line.write(cycle, self.model.image.read(address, LINE_BYTES), write)
+            line.write(cycle, self.reference.write(
+                domain, address, bytes(write.data), write.strobes), write)
 
     def _write_error(self, address: int, strobes: Sequence[bool], encrypt: bool) -> Response:
         """Error that keeps a chunk from being stored; OKAY if there is none."""
@@ -326,7 +301,7 @@ class Scoreboard:
     def _check_data(self, read: _Access, chunk: Chunk, data: int) -> None:
         if read.candidates is None:
             read.candidates = [
-                self._view(read.burst.domain, chunk.line_address, stored)
+                self.reference.view(read.burst.domain, chunk.line_address, stored)
                 for stored in self._line(chunk.line_address).legal(read.cycle)]
         beat = read.burst.beats[read.beats]
         start, size = beat.address % LINE_BYTES, beat.high - beat.low
@@ -336,10 +311,6 @@ class Scoreboard:
             wanted = {line[start:start + size].hex() for line in read.candidates}
             raise ScoreboardError(f"data {found.hex()} instead of {' or '.join(wanted)} in {read}")
         read.candidates = fitting
-
-    def _view(self, domain: int, address: int, stored: bytes) -> bytes:
-        self._viewer.image.write(address, stored)
-        return self._viewer.read(domain, address, LINE_BYTES)
 
     # -- end ---------------------------------------------------------------------------------
 
@@ -359,7 +330,7 @@ class Scoreboard:
         if self.pending or self._data:
             raise ScoreboardError(f"{len(self.pending)} bursts were not answered: "
                                   f"{self.pending[:4]}")
-        difference = self.model.image.first_difference(dram)
+        difference = self.reference.image.first_difference(dram)
         if difference:
             address, expected, found = difference
             raise ScoreboardError(f"DRAM holds {found:#04x} instead of {expected:#04x} at "
@@ -369,7 +340,7 @@ class Scoreboard:
 
     def _line(self, address: int) -> LineHistory:
         if address not in self._lines:
-            self._lines[address] = LineHistory(self.model.image.read(address, LINE_BYTES))
+            self._lines[address] = LineHistory(self.reference.image.read(address, LINE_BYTES))
         return self._lines[address]
 
     def _drop_if_quiet(self, address: int) -> None:

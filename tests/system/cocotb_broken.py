@@ -1,4 +1,4 @@
-"""Tests that must fail, each in its way: ``test_build_cocotb`` starts them."""
+"""Tests that must fail, each in its way, for ``test_build_cocotb``."""
 
 import cocotb
 from cocotb.triggers import RisingEdge

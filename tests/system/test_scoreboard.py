@@ -137,7 +137,7 @@ def test_refused_access_has_no_data(bench, members):
         bench.returns(NEW, identifier=1, response=SLVERR)
     bench.write(2, NEW, **members)
     bench.scoreboard.write_response(0, SLVERR)
-    assert bench.scoreboard.model.image.read(0, 64) == OLD
+    assert bench.scoreboard.reference.image.read(0, 64) == OLD
 
 
 def test_faults_of_the_dram_reach_the_burst_and_the_line_stays(bench):
@@ -160,7 +160,7 @@ def test_faults_of_the_dram_reach_the_burst_and_the_line_stays(bench):
 
 def test_dram_is_compared_to_the_last_byte_even_where_nobody_wrote(bench):
     bench.write(1, NEW, domain=XTS)
-    bench.dram.write(0, bench.scoreboard.model.image.read(0, 64))
+    bench.dram.write(0, bench.scoreboard.reference.image.read(0, 64))
     bench.scoreboard.write_response(0, OKAY)
     bench.scoreboard.finish(bench.dram)
     bench.dram.write(0x5003, b"!")
@@ -180,7 +180,7 @@ def test_reset_leaves_old_or_new_blocks(bench, content):
     bench.dram.write(0, content)
     bench.scoreboard.reset()
     bench.scoreboard.recover()
-    assert bench.scoreboard.model.image.read(0, 64) == content
+    assert bench.scoreboard.reference.image.read(0, 64) == content
     bench.announce(2, write=False)
     bench.returns(bytes(64), response=SLVERR)  # the slots are gone
 
