@@ -73,7 +73,10 @@ class CipherConfig:
     Parameters
     ----------
     pipelined:
-        True: fully unrolled, one block per cycle. False: iterative, one block at a time.
+        True: fully unrolled, one block per cycle. False: iterative.
+    units:
+        Round units of an iterative core, 1 to 5: as many blocks at a time, which go round in a
+        ring. More than 1 needs ``rounds_per_stage`` 1 and a combinational S-box.
     rounds_per_stage:
         Rounds between two pipeline registers, or rounds per cycle of the iterative core: 1 or 2.
     registers_per_round:
@@ -84,6 +87,7 @@ class CipherConfig:
     """
 
     pipelined: bool = True
+    units: int = 1
     rounds_per_stage: int = 1
     registers_per_round: int = 1
     sbox: SBox = SBox.TABLE
@@ -101,6 +105,11 @@ class CipherConfig:
         if self.sbox is SBox.BLOCK_RAM:
             _require(self.rounds_per_stage == 1, "rounds_per_stage", self.rounds_per_stage,
                      "1, because a block-RAM S-box holds a register in every round")
+        _require(1 <= self.units <= 5, "units", self.units, "1 to 5")
+        if self.units > 1:
+            _require(not self.pipelined, "units", self.units, "1 for a pipelined core")
+            _require(self.rounds_per_stage == 1 and self.sbox is not SBox.BLOCK_RAM, "units",
+                     self.units, "more than 1 needs rounds_per_stage = 1 and a combinational S-box")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,6 +334,9 @@ class EngineConfig:
 
 _ITERATIVE = CipherConfig(pipelined=False)
 _DEEP = CipherConfig(registers_per_round=2, sbox=SBox.BLOCK_RAM)
+# A tweak in every fourth cycle is what a 128-bit bus to DRAM needs, and the tweak must be there
+# before the data are.
+_RING = CipherConfig(pipelined=False, units=3)
 
 PRESETS: dict[str, EngineConfig] = {
     config.name: config
@@ -334,9 +346,7 @@ PRESETS: dict[str, EngineConfig] = {
             write_entries=4, write_bursts=4, data_cipher=_ITERATIVE, tweak_cipher=_ITERATIVE),
         EngineConfig(name="latency"),
         EngineConfig(
-            name="ecp5", data_cipher=_DEEP,
-            tweak_cipher=CipherConfig(registers_per_round=2, sbox=SBox.LOGIC),
-            register_requests=True),
+            name="ecp5", data_cipher=_DEEP, tweak_cipher=_RING, register_requests=True),
         EngineConfig(
             name="server", data_bytes=64 * GIB, address_bits=48, aes_bits=256, data_bits=512,
             id_bits=8, domain_slots=64, read_entries=64, write_entries=64, write_bursts=64),

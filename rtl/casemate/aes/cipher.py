@@ -1,4 +1,4 @@
-"""AES as a block cipher, pipelined or iterative, with round keys for many keys (FIPS 197).
+"""AES as a block cipher: pipelined, a ring or iterative, with round keys for many keys (FIPS 197).
 
 Bit and byte order: byte i of a block is bits 8i to 8i+7.
 
@@ -7,69 +7,21 @@ keys as they are written, so that its rounds too end with the addition of the ke
 inverse cipher, section 5.3.5), which is the shorter path.
 """
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Module, Signal, Value
 from amaranth.hdl import ShapeLike
-from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib import data
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from ..config import CipherConfig, SBox
-from .round import mix_columns, named, shift_rows
+from .base import BlockCipher, Direction
+from .ring import RingCipher
+from .round import named, shift_rows
 from .sbox import SubBytes
-from .signature import RoundKeyWrite
 
-__all__ = ["Direction", "IterativeCipher", "PipelinedCipher", "create_cipher"]
-
-
-class Direction(enum.Enum):
-    """What a cipher does to a block."""
-
-    ENCRYPT = 0
-    DECRYPT = 1
+__all__ = ["Direction", "IterativeCipher", "PipelinedCipher", "RingCipher", "create_cipher"]
 
 
-class _Cipher(wiring.Component):
-    """What both constructions share: the interface. See ``create_cipher``."""
-
-    i: stream.Interface
-    o: stream.Interface
-    latency: int
-    interval: int
-
-    def __init__(self, config: CipherConfig, *, aes_bits: int, direction: Direction, keys: int,
-                 tag: ShapeLike):
-        self._config = config
-        self._rounds = {128: 10, 256: 14}[aes_bits]
-        self._decrypt = direction is Direction.DECRYPT
-        self._keys = keys
-        self._tag = tag
-        super().__init__({
-            "i": In(stream.Signature(data.StructLayout(
-                {"block": 128, "key": range(keys), "tag": tag}))),
-            "o": Out(stream.Signature(data.StructLayout({"block": 128, "tag": tag}),
-                                      always_ready=True)),
-            "round_key": In(RoundKeyWrite(keys)),
-        })
-
-    def _round_key(self, step: int) -> int:
-        """Return the number of the round key that is added in the given step, counted from 0."""
-        return self._rounds - step if self._decrypt else step
-
-    def _mix(self, m: Module, substituted: Value, key: Value, *, last: Value | bool) -> Value:
-        """Compute what follows SubBytes in a round."""
-        mixed = mix_columns(m, substituted, inverse=self._decrypt)
-        return named(m, Mux(last, substituted, mixed) ^ key)
-
-    def _kept_key(self, m: Module) -> Value:
-        """Return what is stored of the round key at the port: see above."""
-        value, number = self.round_key.value, self.round_key.round
-        if not self._decrypt:
-            return value
-        outer = (number == 0) | (number == self._rounds)
-        return named(m, Mux(outer, value, mix_columns(m, value, inverse=True)))
-
-
-class PipelinedCipher(_Cipher):
+class PipelinedCipher(BlockCipher):
     """One block per cycle; never stalls. Parameters and members: see ``create_cipher``.
 
     Latency in cycles: the rounds (10 or 14), divided by ``rounds_per_stage`` or multiplied by
@@ -96,14 +48,16 @@ class PipelinedCipher(_Cipher):
         kept = self._kept_key(m)
         state: Value = named(m, self.i.payload.block ^ self._stored_key(m, 0, side.key, kept))
 
-        def registered(state: Value | None) -> Signal | None:
-            """Put a register behind the state (if any) and what accompanies it."""
+        def accompany() -> None:
+            """Put a register behind what accompanies the state."""
             nonlocal valid, side
             next_valid, next_side = Signal(), Signal(carried, reset_less=True)
             m.d.sync += [next_valid.eq(valid), next_side.eq(side)]
             valid, side = next_valid, next_side
-            if state is None:
-                return None
+
+        def registered(state: Value) -> Signal:
+            """Put a register behind the state and what accompanies it."""
+            accompany()
             held = Signal(128, reset_less=True)
             m.d.sync += held.eq(state)
             return held
@@ -115,7 +69,7 @@ class PipelinedCipher(_Cipher):
             substituted = sub.o
             in_ram = config.sbox is SBox.BLOCK_RAM
             if in_ram:
-                registered(None)
+                accompany()
             # Reading a block RAM takes most of a cycle: its second register is right behind it.
             if config.registers_per_round == 2:
                 substituted = registered(substituted)
@@ -143,7 +97,7 @@ class PipelinedCipher(_Cipher):
         return read.data
 
 
-class IterativeCipher(_Cipher):
+class IterativeCipher(BlockCipher):
     """One block at a time, ``rounds_per_stage`` rounds per cycle.
 
     Parameters and members: see ``create_cipher``. Ready while it holds no block, and in the cycle
@@ -217,8 +171,8 @@ class IterativeCipher(_Cipher):
 
 
 def create_cipher(config: CipherConfig, *, aes_bits: int, direction: Direction, keys: int,
-                  tag: ShapeLike) -> PipelinedCipher | IterativeCipher:
-    """Create the core that `config` describes: ``PipelinedCipher`` or ``IterativeCipher``.
+                  tag: ShapeLike) -> PipelinedCipher | RingCipher | IterativeCipher:
+    """Create the core that `config` describes.
 
     Parameters
     ----------
@@ -247,7 +201,8 @@ def create_cipher(config: CipherConfig, *, aes_bits: int, direction: Direction, 
     latency: int
         Cycles from a transfer on `i` to its result on `o`.
     interval: int
-        Cycles from one transfer on `i` to the next possible one.
+        Cycles from one transfer on `i` to the next; transfers at this distance never wait.
     """
-    kind = PipelinedCipher if config.pipelined else IterativeCipher
+    kind = (PipelinedCipher if config.pipelined else
+            RingCipher if config.units > 1 else IterativeCipher)
     return kind(config, aes_bits=aes_bits, direction=direction, keys=keys, tag=tag)

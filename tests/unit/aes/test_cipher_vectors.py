@@ -27,7 +27,8 @@ VARIANTS = {
     for kind, sbox, (rounds, registers) in itertools.product(
         ("pipelined", "iterative"), SBox, ((1, 1), (2, 1), (1, 2)))
     if not (sbox is SBox.BLOCK_RAM and rounds == 2) and not (kind == "iterative" and registers == 2)
-}
+} | {f"ring-{sbox.value}-{units}units": CipherConfig(pipelined=False, units=units, sbox=sbox)
+     for sbox, units in itertools.product((SBox.TABLE, SBox.LOGIC), (2, 3, 4, 5))}
 QUICK = {
     ("pipelined-table-1rounds-1registers", 128),
     ("pipelined-table-1rounds-1registers", 256),
@@ -37,6 +38,8 @@ QUICK = {
     ("iterative-table-1rounds-1registers", 128),
     ("iterative-block_ram-1rounds-1registers", 256),
     ("iterative-logic-2rounds-1registers", 256),
+    ("ring-table-3units", 128),
+    ("ring-logic-5units", 256),
 }
 SIDES = {"encrypt": Direction.ENCRYPT, "decrypt": Direction.DECRYPT}
 
@@ -97,6 +100,8 @@ class Driver:
         self.native = NativeComponent(self.bench)
         self.aes_bits = aes_bits
         self.slots = itertools.cycle(range(KEYS))
+        # In a ring, only multiples of the interval are sure to find it ready.
+        self.step = self.bench.ciphers["encrypt"].interval if config.units > 1 else 1
         self.clear()
 
     def clear(self):
@@ -205,8 +210,25 @@ def test_blocks_of_different_keys_follow_each_other_at_full_rate(driver):
         result = getattr(oracles[slot], side)(block)
         driver.block(side, slot, *blocks_of(block), *blocks_of(result), f"seed {seed}")
         if rng.random() < 0.2:
-            driver.stimuli += [{}] * rng.randrange(5)
+            driver.stimuli += [{}] * (driver.step * rng.randrange(5))
     driver.check()
+
+
+def test_a_block_that_waits_all_the_time_gets_in_at_the_promised_rate(driver):
+    key, block, cycles = 5, 7, 240
+    driver.load(key, 0)
+    start = len(driver.stimuli)
+    outputs = driver.native.run(
+        driver.stimuli + [{"encrypt_i_valid": 1, "encrypt_i_block": block}] * cycles + [{}] * 40)
+    driver.clear()
+    cipher = driver.bench.ciphers["encrypt"]
+    taken = [cycle for cycle in range(start, start + cycles) if outputs[cycle]["encrypt_i_ready"]]
+    given = [cycle for cycle, output in enumerate(outputs) if output["encrypt_o_valid"]]
+    assert given == [cycle + cipher.latency for cycle in taken]
+    assert len(taken) >= cycles // cipher.interval
+    result = AES.new(key.to_bytes(driver.aes_bits // 8, "little"), AES.MODE_ECB).encrypt(
+        block.to_bytes(16, "little"))
+    assert {outputs[cycle]["encrypt_o_block"] for cycle in given} == set(blocks_of(result))
 
 
 # NIST's ECBMCT128.rsp and ECBMCT256.rsp: the key and block that a chain starts from, the block that

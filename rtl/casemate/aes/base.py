@@ -1,0 +1,60 @@
+"""What all constructions of the block cipher share: interface, round keys, the end of a round."""
+
+from amaranth import Module, Mux, Value
+from amaranth.hdl import ShapeLike
+from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..config import CipherConfig
+from .round import mix_columns, named
+from .signature import RoundKeyWrite
+
+__all__ = ["BlockCipher", "Direction"]
+
+
+class Direction(enum.Enum):
+    """What a cipher does to a block."""
+
+    ENCRYPT = 0
+    DECRYPT = 1
+
+
+class BlockCipher(wiring.Component):
+    """A core without its rounds; see ``create_cipher`` for parameters and members."""
+
+    i: stream.Interface
+    o: stream.Interface
+    latency: int
+    interval: int
+
+    def __init__(self, config: CipherConfig, *, aes_bits: int, direction: Direction, keys: int,
+                 tag: ShapeLike):
+        self._config = config
+        self._rounds = {128: 10, 256: 14}[aes_bits]
+        self._decrypt = direction is Direction.DECRYPT
+        self._keys = keys
+        self._tag = tag
+        super().__init__({
+            "i": In(stream.Signature(data.StructLayout(
+                {"block": 128, "key": range(keys), "tag": tag}))),
+            "o": Out(stream.Signature(data.StructLayout({"block": 128, "tag": tag}),
+                                      always_ready=True)),
+            "round_key": In(RoundKeyWrite(keys)),
+        })
+
+    def _round_key(self, step: int) -> int:
+        """Return the number of the round key that is added in the given step, counted from 0."""
+        return self._rounds - step if self._decrypt else step
+
+    def _mix(self, m: Module, substituted: Value, key: Value, *, last: Value | bool) -> Value:
+        """Compute what follows SubBytes in a round."""
+        mixed = mix_columns(m, substituted, inverse=self._decrypt)
+        return named(m, Mux(last, substituted, mixed) ^ key)
+
+    def _kept_key(self, m: Module) -> Value:
+        """Return what is stored of the round key at the port: see above."""
+        value, number = self.round_key.value, self.round_key.round
+        if not self._decrypt:
+            return value
+        outer = (number == 0) | (number == self._rounds)
+        return named(m, Mux(outer, value, mix_columns(m, value, inverse=True)))
