@@ -224,7 +224,7 @@ class Gmac(wiring.Component):
         with m.If(direct):
             m.d.comb += mac.tag.eq(hashed.payload.tag)
             m.d.sync += pad_there.bit_select(hash_entry, 1).eq(0)
-        with m.Elif(hashed.valid & ~together):
+        with m.Elif(hashed.valid):
             m.d.sync += hash_there.bit_select(hash_entry, 1).eq(1)
         with m.If(late.w_en):
             m.d.sync += hash_there.bit_select(pad_entry, 1).eq(0)
