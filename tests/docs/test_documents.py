@@ -102,7 +102,7 @@ def test_memory_map_is_that_of_the_configuration():
     ("<!-- BEGIN GENERATED python -m casemate_sim.documents presets -->", "T.md:1: the block has"),
     ("<!-- BEGIN GENERATED x -->\n<!-- BEGIN GENERATED x -->", "T.md:2: a block begins inside"),
     ("<!-- BEGIN GENERATED python -m casemate_sim.documents pressets -->\n<!-- END GENERATED -->",
-     "T.md:1: no generator is called 'pressets'; there are benches, "),
+     "T.md:1: no generator is called 'pressets'; there are "),
     ("<!-- BEGIN GENERATED python -m casemate_sim.documents memory-map -->\n"
      "<!-- END GENERATED -->", "generator memory-map: missing a required argument"),
     ("<!-- BEGIN GENERATED python -m casemate_sim.documents memory-map x -->\n"
