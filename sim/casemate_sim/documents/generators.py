@@ -12,7 +12,18 @@ from casemate.config import PRESETS, CipherConfig, EngineConfig, LeafShape, pres
 from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming
 
-from . import figures, hardware, packages, paths, rules, situations, standards, tests
+from . import (
+    ciphers,
+    figures,
+    hardware,
+    mutants,
+    packages,
+    paths,
+    rules,
+    situations,
+    standards,
+    tests,
+)
 from .markdown import parameter_texts, size, table
 
 __all__ = ["GENERATORS", "generate"]
@@ -57,7 +68,9 @@ def configuration(what: str = "engine") -> str:
 
 
 def _cipher(config: CipherConfig) -> str:
-    if not config.pipelined:
+    if config.units > 1:
+        kind = f"ring of {config.units} round units"
+    elif not config.pipelined:
         kind = f"iterative, {config.rounds_per_stage} round per cycle"
     elif config.registers_per_round == 2:
         kind = "pipelined, 2 registers per round"
@@ -121,8 +134,12 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "dram-timings": dram_timings,
     "modules": hardware.modules,
     "latencies": hardware.latencies,
+    "ciphers": ciphers.ciphers,
+    "authentication": ciphers.authentication,
+    "vectors": ciphers.vectors,
     "ports": hardware.ports,
     "benches": figures.benches,
+    "mutants": mutants.mutants,
     "packages": packages.packages,
     "paths": paths.paths,
     "rules": rules.rules,

@@ -43,7 +43,7 @@ def modules(folder: str = "") -> str:
 
 
 @contextlib.contextmanager
-def _unused_hardware() -> Iterator[None]:
+def unused_hardware() -> Iterator[None]:
     """Let components be made for what they say of themselves only."""
     from amaranth.hdl import UnusedElaboratable
 
@@ -79,7 +79,7 @@ def _latencies(config: EngineConfig) -> dict[str, object]:
 
 def latencies() -> str:
     """Return latency and throughput of each preset's ciphers, as the classes state them."""
-    with _unused_hardware():
+    with unused_hardware():
         columns = {name: _latencies(config) for name, config in PRESETS.items()}
     return table(("", *(f"`{name}`" for name in columns)), (
         (row, *(values[row] for values in columns.values()))
@@ -147,6 +147,6 @@ def _port_rows(name: str) -> Iterator[tuple[object, ...]]:
 
 def ports(name: str) -> str:
     """Return the ports of a preset's exported Verilog."""
-    with _unused_hardware():
+    with unused_hardware():
         rows = list(_port_rows(name))
     return table(("port", "direction", "bits", "group", "meaning"), rows)
