@@ -243,8 +243,8 @@ class Scoreboard:
             if line is None:
                 continue
             if self._dram(address, LINE_BYTES) not in line.settle(write):
-                raise ScoreboardError(f"line {address:#x} is not in DRAM when {write.burst} is "
-                                      "answered")
+                raise ScoreboardError(f"DRAM does not hold line {address:#x} as it was "
+                                      f"written when {write.burst} is answered")
             self._drop_if_quiet(address)
 
     # -- reads -------------------------------------------------------------------------------

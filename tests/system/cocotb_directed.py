@@ -377,7 +377,9 @@ async def reset_in_mid_flight(dut):
         assert dut.idle.value
         # Until slots are set again everything is refused, and nothing of before comes back.
         h.agent.requests.clear()
-        assert set((await read(h, line(0, write=False))).responses) == {SLVERR}
+        for domain in (0, *domains()):
+            assert set((await read(h, line(0, write=False, domain=domain))).responses) == {SLVERR}
+            assert (await write(h, line(0, write=True, domain=domain))).responses == [SLVERR]
         assert h.agent.requests == []
         await h.load_domain(CONFIG.domain_slots - 1, XTS, "xts")
         await h.load_domain(0, PLAIN, "plain")

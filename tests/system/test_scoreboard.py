@@ -113,7 +113,7 @@ def test_write_is_answered_after_its_data_and_when_it_is_in_dram(bench):
         bench.scoreboard.write_response(0, OKAY)
     bench = Bench()
     bench.write(1, NEW)
-    with pytest.raises(ScoreboardError, match="line 0x0 is not in DRAM"):
+    with pytest.raises(ScoreboardError, match="DRAM does not hold line 0x0"):
         bench.scoreboard.write_response(0, OKAY)
 
 
