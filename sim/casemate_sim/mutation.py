@@ -1,8 +1,8 @@
 """Mutation run: listed bugs, each of which must turn a named test red.
 
-``python -m casemate_sim.mutation`` applies one mutant after another in a copy of the source tree and
-runs the tests that the mutant names. A mutant that they do not notice has survived: a hole in the
-tests. Before that, the same tests must pass without any mutant. Results are in
+``python -m casemate_sim.mutation`` applies one mutant after another in a copy of the source tree
+and runs the tests that the mutant names. A mutant that they do not notice has survived: a hole in
+the tests. Before that, the same tests must pass without any mutant. Results are in
 ``build/mutation.json`` after each mutant, so that Ctrl-C loses nothing.
 
 Needs a checkout of the project as the current folder.
@@ -84,7 +84,7 @@ class Outcome:
     seconds:
         Duration.
     reason:
-        First line in which a test says why it failed, or the end of the output.
+        First line in which a test says why it failed, or which one did, or the output's end.
     """
 
     mutant: str
@@ -160,7 +160,8 @@ def _run_tests(copy: Path, tests: Sequence[str], timeout: float) -> tuple[int | 
 def _reason(output: str) -> str:
     lines = [line.strip() for line in output.splitlines()]
     said = [line[1:].strip() for line in lines if line.startswith("E ")]
-    return (said or [line for line in lines if line][-1:] or [""])[0]
+    failed = [line for line in lines if line.startswith(("FAILED", "SUBFAILED"))]
+    return (said or failed or [line for line in lines if line][-1:] or [""])[0]
 
 
 def _try(copy: Path, mutant: Mutant, timeout: float) -> Outcome:
