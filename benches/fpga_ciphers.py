@@ -33,6 +33,7 @@ FREQUENCY_MHZ = 160
 CANDIDATES = {
     "block_ram_1": CipherConfig(sbox=SBox.BLOCK_RAM),
     "block_ram_2": CipherConfig(sbox=SBox.BLOCK_RAM, registers_per_round=2),
+    "ring_table_3": CipherConfig(pipelined=False, units=3),
     "logic_2": CipherConfig(sbox=SBox.LOGIC, registers_per_round=2),
     "logic_1": CipherConfig(sbox=SBox.LOGIC),
     "table_2": CipherConfig(sbox=SBox.TABLE, registers_per_round=2),
