@@ -21,7 +21,6 @@ from . import (
     paths,
     rules,
     situations,
-    standards,
     tests,
 )
 from .markdown import parameter_texts, size, table
@@ -144,7 +143,6 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "paths": paths.paths,
     "rules": rules.rules,
     "situations": situations.situations,
-    "standards": standards.standards,
     "tests": tests.tests,
 }
 """What prints a block, by the name that stands in the block's command."""
