@@ -21,6 +21,7 @@ from . import (
     paths,
     rules,
     situations,
+    testplan,
     tests,
 )
 from .markdown import parameter_texts, size, table
@@ -143,6 +144,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "paths": paths.paths,
     "rules": rules.rules,
     "situations": situations.situations,
+    "testplan": testplan.testplan,
     "tests": tests.tests,
 }
 """What prints a block, by the name that stands in the block's command."""
