@@ -123,7 +123,9 @@ WRONG = [
     ({"address_bits": 65}, "address_bits = 65 is not possible: 32 to 64"),
     ({"id_bits": 0}, "id_bits = 0 is not possible: 1 to 16"),
     ({"id_bits": 17}, "id_bits = 17 is not possible: 1 to 16"),
-    ({"domain_slots": 3}, "domain_slots = 3 is not possible: a power of two from 1 to 64"),
+    ({"domain_slots": 3}, "domain_slots = 3 is not possible: a power of two from 2 to 64"),
+    # A slot number of no bits at all is more than the exporter can take.
+    ({"domain_slots": 1}, "domain_slots = 1 is not possible: a power of two from 2 to 64"),
     ({"read_entries": 1}, "read_entries = 1 is not possible: a power of two from 2 to 64"),
     ({"write_entries": 128}, "write_entries = 128 is not possible: a power of two from 2 to 64"),
     ({"write_bursts": 5}, "write_bursts = 5 is not possible: a power of two from 2 to 64"),

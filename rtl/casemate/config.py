@@ -181,7 +181,7 @@ class EngineConfig:
     id_bits:
         Width of the AXI4 IDs on the host side, 1 to 16 bits.
     domain_slots:
-        Domains whose keys are held in hardware at the same time, a power of two from 1 to 64.
+        Domains whose keys are held in hardware at the same time, a power of two from 2 to 64.
     read_entries:
         Lines being read at the same time, a power of two from 2 to 64.
     write_entries:
@@ -226,7 +226,7 @@ class EngineConfig:
                  "64, 128, 256 or 512")
         _require(32 <= self.address_bits <= 64, "address_bits", self.address_bits, "32 to 64")
         _require(1 <= self.id_bits <= 16, "id_bits", self.id_bits, "1 to 16")
-        for name, least in (("domain_slots", 1), ("read_entries", 2), ("write_entries", 2),
+        for name, least in (("domain_slots", 2), ("read_entries", 2), ("write_entries", 2),
                             ("write_bursts", 2)):
             value = getattr(self, name)
             _require(_is_power_of_two(value) and least <= value <= 64, name, value,
