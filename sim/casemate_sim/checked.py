@@ -13,16 +13,16 @@ __all__ = ["CheckedCasemate", "host_rules", "memory_rules"]
 
 
 def host_rules(config: EngineConfig) -> Rules:
-    """Return the rules of the host's bus, with room for twice what the engine accepts."""
+    """Return the rules of the host's bus, with room for all that the engine accepts."""
     most = max(config.read_entries, config.write_entries, config.write_bursts)
-    return Rules(host_signature(config), name="s_axi", outstanding=2 * most)
+    return Rules(host_signature(config), name="s_axi", outstanding=max(8, 2 * most))
 
 
 def memory_rules(config: EngineConfig) -> Rules:
     """Return the rules of the DRAM's bus, with room for every entry of both tables."""
     most = max(config.read_entries, config.write_entries)
     # The engine never asks for an exclusive access, and copes with a DRAM that answers EXOKAY.
-    return Rules(memory_signature(config), name="m_axi", outstanding=2 * most,
+    return Rules(memory_signature(config), name="m_axi", outstanding=max(8, 2 * most),
                  without=("ERRS_RRESP_EXOKAY", "ERRS_BRESP_EXOKAY"))
 
 

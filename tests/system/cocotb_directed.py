@@ -233,7 +233,7 @@ async def order_holds_within_an_id_and_only_there(dut):
 
     overtaken = set()
     for _ in range(8):
-        h.agent.answering = Answering(withhold_reads=True, withhold_writes=True)
+        h.agent.answering = Answering(latency=(0, 0), withhold_reads=True, withhold_writes=True)
         count = min(CONFIG.read_entries, CONFIG.write_entries)
         for number in range(count):
             burst = line(64 + number, write=True, id=number % 2)

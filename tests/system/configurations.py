@@ -14,6 +14,11 @@ WIDE = PRESETS["server"].replace(
     tweak_cipher=CipherConfig(pipelined=False))
 """The preset `server`, 512 bits and AES-256, with tables and ciphers that are built quickly."""
 
-CONFIGS = {**PRESETS, NARROW.name: NARROW, WIDE.name: WIDE}
+LEAST = PRESETS["tiny"].replace(
+    name="least", data_bits=256, address_bits=32, id_bits=2, read_entries=2, write_entries=2,
+    write_bursts=2)
+"""The smallest tables that there can be, on a bus of half a line."""
+
+CONFIGS = {**PRESETS, **{config.name: config for config in (NARROW, WIDE, LEAST)}}
 LARGE = ("server",)
 """Those that `make test` leaves to `make verify`."""

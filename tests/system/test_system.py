@@ -17,14 +17,17 @@ from casemate_sim.files import whole_file
 from configurations import CONFIGS, LARGE
 
 HERE = Path(__file__).parent
-RESULTS = Path("build")
 MODULES = ["cocotb_directed", "cocotb_shapes", "cocotb_random", "cocotb_standard"]
+
+
+def results(request):
+    return request.config.rootpath / "build"
 
 
 def simulate(name, modules, seed, request, *, scale=1):
     """Build and run one configuration; return the outcomes and the coverage's file."""
     config = CONFIGS[name]
-    folder = (RESULTS / "system" / f"{name}-{request.node.originalname}-{seed}").resolve()
+    folder = (results(request) / "system" / f"{name}-{request.node.originalname}-{seed}").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     waves = request.config.getoption("vcd")
     coverage = folder / "coverage.json"
@@ -47,18 +50,18 @@ def check(outcomes, subtests, name, seed, folder):
                             f"{seed}; log: {folder}/simulation.log", pytrace=False)
 
 
-def publish(counts, path):
-    """Put a simulation's coverage beside the others': build/coverage.json and .txt."""
-    merged = RESULTS / "coverage"
+def publish(counts, path, folder):
+    """Put a simulation's coverage beside the others': coverage.json and coverage.txt."""
+    merged = folder / "coverage"
     merged.mkdir(exist_ok=True)
     with (merged / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with whole_file(merged / f"{counts.name}.json") as file:
             file.write(path.read_bytes())
         contents = merge(merged.glob("*.json"))
-        with whole_file(RESULTS / "coverage.json") as file:
+        with whole_file(folder / "coverage.json") as file:
             file.write(json.dumps(contents, indent=1).encode())
-        with whole_file(RESULTS / "coverage.txt") as file:
+        with whole_file(folder / "coverage.txt") as file:
             file.write(report(contents).encode())
 
 
@@ -71,7 +74,7 @@ def test_engine(name, seed, subtests, request):
         return
     with subtests.test("every situation was met"):
         counts = Coverage.load(coverage, CONFIGS[name])
-        publish(counts, coverage)
+        publish(counts, coverage, results(request))
         assert not counts.missed
 
 
