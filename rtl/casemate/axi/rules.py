@@ -15,9 +15,10 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .address_rules import address_rules
 from .id_queues import IdQueues
 from .lanes import byte_lanes
-from .signature import Burst, Response, Signature
+from .signature import Response, Signature
 
 __all__ = ["Role", "Rules"]
 
@@ -125,14 +126,15 @@ class Rules(wiring.Component):
         for channel in self._channels:
             self._elaborate_handshake(m, channel)
         for channel in ("aw", "ar"):
-            self._elaborate_address(m, channel)
+            for rule in address_rules(m, self.bus, channel, self._axi.data_bits // 8):
+                self._require(m, *rule)
         m.d.comb += self.idle.eq(self._elaborate_writes(m) & self._elaborate_reads(m))
         return m
 
     # -- helpers -----------------------------------------------------------------------------
 
     def _require(self, m: Module, condition: ValueLike, rule: str, section: str,
-                 text: str, *, src_loc_at: int = 0) -> None:
+                 text: str) -> None:
         """Add a rule: ``ERRM_...`` of the manager, ``ERRS_...`` of the subordinate."""
         side = "S" if rule.startswith("ERRS") else "M"
         if rule in self._without:
@@ -140,9 +142,9 @@ class Rules(wiring.Component):
         role, message = self._roles[side], f"{self._name}: AXI4_{rule} ({section}): {text}."
         checked = ~self._enabled | Value.cast(condition).bool()
         if role is Role.ASSERT:
-            m.d.sync += Assert(checked, message, src_loc_at=src_loc_at + 1)
+            m.d.sync += Assert(checked, message, src_loc_at=1)
         elif role is Role.ASSUME:
-            m.d.sync += Assume(checked, src_loc_at=src_loc_at + 1)
+            m.d.sync += Assume(checked, src_loc_at=1)
 
     # -- one channel -------------------------------------------------------------------------
 
@@ -164,47 +166,6 @@ class Rules(wiring.Component):
             name = (channel + field).upper()
             self._require(m, ~held | (now == before), f"ERR{side}_{name}_STABLE", "A3.2.1",
                           f"{name} must stay the same until {channel.upper()}READY")
-
-    def _elaborate_address(self, m: Module, channel: str) -> None:
-        bus, upper = self.bus, channel.upper()
-        valid, address, length, size, burst, lock, cache = (
-            getattr(bus, channel + field)
-            for field in ("valid", "addr", "len", "size", "burst", "lock", "cache"))
-        incr, wrap = burst == Burst.INCR.value, burst == Burst.WRAP.value
-        size_mask = Signal(12, name=f"{channel}_size_mask")
-        # The burst's bytes less one, and whether they are a power of two.
-        span, power = Signal(16, name=f"{channel}_span"), Signal(name=f"{channel}_power")
-        end = Signal(17, name=f"{channel}_end")
-        m.d.comb += [
-            size_mask.eq((1 << size) - 1),
-            span.eq(((length + 1) << size) - 1), power.eq((length & (length + 1)) == 0),
-            end.eq((address[:12] & ~size_mask) + span),
-        ]
-
-        def rule(name: str, section: str, condition: Value, text: str) -> None:
-            self._require(m, ~valid | condition, f"ERRM_{name}", section, text, src_loc_at=1)
-
-        rule(f"{upper}BURST", "A3.4.1", burst != 3, f"{upper}BURST 3 is reserved")
-        rule(f"{upper}SIZE", "A3.4.1", size <= (self._axi.data_bits // 8 - 1).bit_length(),
-             f"{upper}SIZE must not exceed the width of the bus")
-        rule(f"{upper}LEN_FIXED", "A3.4.1", (burst != Burst.FIXED.value) | (length < 16),
-             "a FIXED burst has at most 16 beats")
-        rule(f"{upper}LEN_WRAP", "A3.4.1", ~wrap | (power & (length < 16) & (length != 0)),
-             "a WRAP burst has 2, 4, 8 or 16 beats")
-        rule(f"{upper}ADDR_WRAP_ALIGN", "A3.4.1", ~wrap | ((address & size_mask) == 0),
-             f"the address of a WRAP burst is aligned to {upper}SIZE")
-        rule(f"{upper}ADDR_BOUNDARY", "A3.4.1", ~incr | (end < 4096),
-             "a burst must not cross an address that is a multiple of 4096")
-        rule(f"{upper}CACHE", "A4.4", cache[1] | (cache[2:] == 0),
-             f"{upper}CACHE of a non-modifiable access has no allocate bits")
-        rule(f"{upper}LEN_LOCK", "A7.2.4", ~lock | (length < 16),
-             "an exclusive access has at most 16 beats")
-        rule("EXCL_MAX", "A7.2.4", ~lock | (span < 128),
-             "an exclusive access has at most 128 bytes")
-        rule("EXCL_LEN", "A7.2.4", ~lock | power,
-             "the bytes of an exclusive access are a power of two")
-        rule("EXCL_ALIGN", "A7.2.4", ~lock | ~power | ((address & span) == 0),
-             "an exclusive access is aligned to its number of bytes")
 
     # -- bursts ------------------------------------------------------------------------------
 
