@@ -34,7 +34,7 @@ QUICK = {
     ("pipelined-table-1rounds-1registers", 256),
     ("pipelined-table-2rounds-1registers", 128),
     ("pipelined-block_ram-1rounds-2registers", 128),
-    ("pipelined-logic-1rounds-2registers", 128),
+    ("pipelined-table-1rounds-2registers", 128),
     ("iterative-table-1rounds-1registers", 128),
     ("iterative-block_ram-1rounds-1registers", 256),
     ("iterative-logic-2rounds-1registers", 256),
