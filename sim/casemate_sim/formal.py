@@ -86,7 +86,7 @@ def assert_formal(spec: Elaboratable, *, mode: Literal["bmc", "prove", "cover"] 
         The specification; see the module.
     mode:
         ``bmc``: no assertion fails within `depth` cycles of reset. ``prove``: none ever fails.
-        ``cover``: every cover can be reached within `depth` cycles.
+        ``cover``: every cover can be reached within `depth` cycles; assertions are not checked.
     depth:
         Cycles; in mode ``prove`` the depth of the induction of ``smtbmc``, of no meaning to
         ``abc pdr``.
