@@ -106,3 +106,23 @@ def test_picker_does_not_starve_a_requester_behind_a_busy_one():
     run(dut, bench)
     assert {0, 2} == set(served)
     assert all(a != b for a, b in pairwise(served))
+
+
+def test_picker_serves_busy_requesters_equally_often():
+    requesters = 4
+    dut = Picker(requesters)
+    served = []
+
+    async def bench(ctx):
+        ctx.set(dut.o.ready, 1)
+        waiting = (1 << requesters) - 1
+        while len(served) < 40:
+            ctx.set(dut.requests, waiting)
+            _, _, valid, index = await ctx.tick().sample(dut.o.valid, dut.o.payload)
+            # Everybody requests again after one cycle.
+            waiting = (1 << requesters) - 1 & ~(valid << index)
+            if valid:
+                served.append(index)
+
+    run(dut, bench)
+    assert served == [0, 1, 2, 3] * 10
