@@ -24,7 +24,7 @@ CHANNELS = tuple(f"{bus}.{channel}" for bus in ("s_axi", "m_axi")
 """The channels of both buses, as back-pressure bins name them."""
 
 PROFILES = ("always", "alternate", "random", "stalls")
-"""Profiles of back-pressure; see ``harness.pauses``."""
+"""Profiles of back-pressure; see ``back_pressure.pauses``."""
 
 _HAZARDS = ("read behind write", "write behind read", "write behind write")
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import cocotb
 from casemate.config import LINE_BYTES, EngineConfig
@@ -70,7 +71,7 @@ class Harness:
     """
 
     host: HostAgent
-    master: AxiMaster
+    master: Any
     agent: MemoryAgent
 
     def __init__(self, dut, config: EngineConfig, seed: object, *, dram: str = "agent",
@@ -107,8 +108,8 @@ class Harness:
 
     def _connect_memory(self, kind: str) -> None:
         if kind == "ram":
-            ram = AxiRam(AxiBus.from_prefix(self.dut, "m_axi"), self.dut.clk, self.dut.rst,
-                         size=self.memory.size, mem=self.memory)
+            ram: Any = AxiRam(AxiBus.from_prefix(self.dut, "m_axi"), self.dut.clk, self.dut.rst,
+                              size=self.memory.size, mem=self.memory)
             for channel, sink in (("aw", ram.write_if.aw_channel), ("w", ram.write_if.w_channel),
                                   ("b", ram.write_if.b_channel), ("ar", ram.read_if.ar_channel),
                                   ("r", ram.read_if.r_channel)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import cocotb
 from casemate.config import DOMAIN_BITS, EngineConfig
@@ -74,7 +75,7 @@ class HostAgent:
     """
 
     def __init__(self, dut) -> None:
-        bus = AxiBus.from_prefix(dut, "s_axi")
+        bus: Any = AxiBus.from_prefix(dut, "s_axi")
         self.aw = AxiAWSource(bus.write.aw, dut.clk, dut.rst)
         self.w = AxiWSource(bus.write.w, dut.clk, dut.rst)
         self.b = AxiBSink(bus.write.b, dut.clk, dut.rst)
