@@ -208,7 +208,7 @@ CONFIGS = {"tiny": TINY, "one_beat": ONE_BEAT}
 @pytest.mark.parametrize(("config", "traffic", "depth"), [
     ("tiny", ("read", "write"), 11),
     ("one_beat", ("read", "write"), 10),
-    ("one_beat", ("write",), 14),
+    ("one_beat", ("write",), 13),
 ])
 def test_no_rule_is_broken(config, traffic, depth):
     assert_formal(EngineSpec(CONFIGS[config], traffic=traffic), depth=depth, engine=ENGINE)
