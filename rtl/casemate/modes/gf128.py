@@ -44,17 +44,23 @@ def multiply_add_digit(m: Module, total: Value, a: Value, digit: Value) -> Signa
     return reduce_product(m, named(m, value))
 
 
-def _product(m: Module, a: Value, b: Value, hold: Callable[[Value], Value]) -> Value:
-    """Multiply polynomials of equal length (Karatsuba); `hold` gets the small products."""
+def _product(m: Module, a: Value, b: Value, operand: Callable[[Value], Value],
+             hold: Callable[[Value], Value]) -> Value:
+    """Multiply polynomials of equal length (Karatsuba).
+
+    Operands of the small products pass through `operand`, the small products through `hold`.
+    """
     if len(a) <= _LEAF_BITS:
+        a, b = operand(a), operand(b)
         terms = named(m, a & b[0].replicate(len(a)))
         for bit in range(1, len(b)):
             terms = terms ^ (a & b[bit].replicate(len(a))) << bit
         return hold(terms)
     half = len(a) // 2
-    low = _product(m, a[:half], b[:half], hold)
-    high = _product(m, a[half:], b[half:], hold)
-    both = _product(m, named(m, a[:half] ^ a[half:]), named(m, b[:half] ^ b[half:]), hold)
+    low = _product(m, a[:half], b[:half], operand, hold)
+    high = _product(m, a[half:], b[half:], operand, hold)
+    both = _product(m, named(m, a[:half] ^ a[half:]), named(m, b[:half] ^ b[half:]),
+                    operand, hold)
     middle = named(m, both ^ low ^ high)
     return named(m, low ^ middle << half ^ high << 2 * half)
 
@@ -69,8 +75,7 @@ class Multiplier(wiring.Component):
     Parameters
     ----------
     stages:
-        Registers: 1, the last at the output; 2, another behind the small products; 3, another
-        before the reduction.
+        Registers: 1, at the output; 2, another behind the small products; 3, another before them.
     tag:
         Shape of what accompanies a product unchanged.
 
@@ -108,10 +113,12 @@ class Multiplier(wiring.Component):
             m.d.sync += held.eq(value)
             return held
 
+        def wire(value: Value) -> Signal:
+            return named(m, value)
+
         product = _product(m, self.i.payload.a, self.i.payload.b,
-                           register if self._stages >= 2 else lambda value: named(m, value))
-        if self._stages == 3:
-            product = register(product)
+                           operand=register if self._stages == 3 else wire,
+                           hold=register if self._stages >= 2 else wire)
         valid, tag = self.i.valid, self.i.payload.tag
         for _ in range(self._stages):
             next_valid, next_tag = Signal(), Signal(self._tag, reset_less=True)
