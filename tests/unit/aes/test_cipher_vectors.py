@@ -231,29 +231,20 @@ def test_a_block_that_waits_all_the_time_gets_in_at_the_promised_rate(driver):
     assert {outputs[cycle]["encrypt_o_block"] for cycle in given} == set(blocks_of(result))
 
 
-# NIST's ECBMCT128.rsp and ECBMCT256.rsp: the key and block that a chain starts from, the block that
-# it ends with. (The package of vectors has no Monte Carlo files; the last block depends on all.)
-MONTE_CARLO = {
-    (128, "encrypt"): ("139a35422f1d61de3c91787fe0507afd", "b9145a768b7dc489a096b546f43b231f",
-                       "fb2649694783b551eacd9d5db6126d47"),
-    (128, "decrypt"): ("0c60e7bf20ada9baa9e1ddf0d1540726", "b08a29b11a500ea3aca42c36675b9785",
-                       "d1d2bfdc58ffcad2341b095bce55221e"),
-    (256, "encrypt"): ("f9e8389f5b80712e3886cc1fa2d28a3b8c9cd88a2d4a54c6aa86ce0fef944be0",
-                       "b379777f9050e2a818f2940cbbd9aba4", "c5d2cb3d5b7ff0e23e308967ee074825"),
-    (256, "decrypt"): ("2b09ba39b834062b9e93f48373b8dd018dedf1e5ba1b8af831ebbacbc92a2643",
-                       "89649bd0115f30bd878567610223a59d", "e3d3868f578caf34e36445bf14cefc68"),
-}
-
-
 @pytest.mark.parametrize("bits", ROUNDS)
-def test_the_monte_carlo_chains_of_nist_end_where_they_must(bits, record_property, capsys):
+def test_the_monte_carlo_procedure_of_nist_agrees_with_the_library(bits, record_property, capsys):
     """AESAVS section 6.4.1: 100 turns of 1000 blocks, each the result of the one before.
 
     Both directions run at once, natively; after each turn the key is changed by the last results.
+    NIST's own files of this procedure are in none of the packages that we use, so the first key and
+    block are drawn, and every turn must end as pycryptodome's does.
     """
     driver = driver_of("pipelined-table-1rounds-1registers", bits)
     native, latency = driver.native, driver.bench.ciphers["encrypt"].latency
-    state = {side: [bytes.fromhex(text) for text in MONTE_CARLO[bits, side][:2]] for side in SIDES}
+    seed = 641
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    state = {side: [rng.randbytes(bits // 8), rng.randbytes(16)] for side in SIDES}
     for turn in range(100):
         first = {}
         for slot, (side, (key, block)) in enumerate(state.items()):
@@ -276,8 +267,6 @@ def test_the_monte_carlo_chains_of_nist_end_where_they_must(bits, record_propert
             assert results[1] == block, (turn, side)
             change = b"".join(results)[-len(key):]
             state[side] = [bytes(a ^ b for a, b in zip(key, change, strict=True)), block]
-    for side in SIDES:
-        assert state[side][1].hex() == MONTE_CARLO[bits, side][2], side
     with capsys.disabled():
         print(f"\nNIST AES-{bits} ECB Monte Carlo: 2 chains of 100 x 1000 blocks")
     record_property("vectors", 200)
