@@ -23,14 +23,25 @@ from rich.console import Console
 from rich.status import Status
 
 ECP5 = preset("ecp5")
-BENCHES: dict[str, Callable[[Report], Iterator[Figure]]] = {
-    "latency": latency.figures,
-    "bandwidth": lambda report: bandwidth.figures(ECP5, report),
-    "windows": lambda report: windows.figures(ECP5, report),
-    "traces": lambda report: traces.figures(ECP5, report),
-    "simulation_speed": lambda report: simulation_speed.figures(ECP5, report),
+
+
+class Bench(StrEnum):
+    """Names of the benches, in the order in which they run."""
+
+    LATENCY = "latency"
+    BANDWIDTH = "bandwidth"
+    WINDOWS = "windows"
+    TRACES = "traces"
+    SIMULATION_SPEED = "simulation_speed"
+
+
+BENCHES: dict[Bench, Callable[[Report], Iterator[Figure]]] = {
+    Bench.LATENCY: latency.figures,
+    Bench.BANDWIDTH: lambda report: bandwidth.figures(ECP5, report),
+    Bench.WINDOWS: lambda report: windows.figures(ECP5, report),
+    Bench.TRACES: lambda report: traces.figures(ECP5, report),
+    Bench.SIMULATION_SPEED: lambda report: simulation_speed.figures(ECP5, report),
 }
-Bench = StrEnum("Bench", {name: name for name in BENCHES})
 
 
 def main(

@@ -55,8 +55,10 @@ class Figure:
 
     def as_dict(self) -> dict[str, object]:
         """Return the entry of the figures' file, without the name."""
-        return {key: value for key, value in asdict(self).items() if key != "name"} | {
-            "met": self.met}
+        values: dict[str, object] = dict(asdict(self))
+        del values["name"]
+        values["met"] = self.met
+        return values
 
 
 class FigureBook:

@@ -179,7 +179,7 @@ class Rules(wiring.Component):
             self._require(m, ~queues.push | ~queues.full, f"AUX_{channel.upper()}_SAME_ID", "ours",
                           f"more than {self._same_id} bursts with one ID are outstanding")
 
-    def _count(self, m: Module, channel: str, arrival: Value, departure: Value) -> Signal:
+    def _count(self, m: Module, channel: str, arrival: Value, departure: Value) -> Value:
         """Count the outstanding bursts of a direction; return whether there is none."""
         count = Signal(range(self._outstanding + 1), name=f"{channel}_outstanding")
         m.d.sync += count.eq(count + arrival - departure)
