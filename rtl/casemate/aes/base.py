@@ -1,8 +1,11 @@
 """What all constructions of the block cipher share: interface, round keys, the end of a round."""
 
+from collections.abc import Sequence
+
 from amaranth import Module, Mux, Value
 from amaranth.hdl import ShapeLike
 from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..config import CipherConfig
@@ -52,9 +55,35 @@ class BlockCipher(wiring.Component):
         return named(m, Mux(last, substituted, mixed) ^ key)
 
     def _kept_key(self, m: Module) -> Value:
-        """Return what is stored of the round key at the port: see above."""
+        """Return what is stored of the round key at the port.
+
+        A decrypting core keeps the inner round keys behind InvMixColumns: see ``cipher``.
+        """
         value, number = self.round_key.value, self.round_key.round
         if not self._decrypt:
             return value
         outer = (number == 0) | (number == self._rounds)
         return named(m, Mux(outer, value, mix_columns(m, value, inverse=True)))
+
+    def _stored_key(self, m: Module, steps: Sequence[int], key: Value, kept: Value, *,
+                    turn: Value | int = 0) -> Value:
+        """Return the round key of one of some steps: a small RAM beside the stage, read at once.
+
+        Parameters
+        ----------
+        steps:
+            Steps that the stage does; `turn` says which of them it is.
+        key:
+            Index of the key.
+        kept:
+            What ``_kept_key`` returned.
+        """
+        turns = 1 << (len(steps) - 1).bit_length()
+        memory = Memory(shape=128, depth=self._keys * turns, init=[])
+        m.submodules[f"round_key_{steps[0]}"] = memory
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        m.d.comb += [write.data.eq(kept), read.addr.eq(key * turns + turn)]
+        for place, step in enumerate(steps):
+            with m.If(self.round_key.valid & (self.round_key.round == self._round_key(step))):
+                m.d.comb += [write.en.eq(1), write.addr.eq(self.round_key.key * turns + place)]
+        return read.data

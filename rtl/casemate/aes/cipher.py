@@ -46,7 +46,7 @@ class PipelinedCipher(BlockCipher):
         side = Signal(carried)
         m.d.comb += [side.key.eq(self.i.payload.key), side.tag.eq(self.i.payload.tag)]
         kept = self._kept_key(m)
-        state: Value = named(m, self.i.payload.block ^ self._stored_key(m, 0, side.key, kept))
+        state: Value = named(m, self.i.payload.block ^ self._stored_key(m, [0], side.key, kept))
 
         def accompany() -> None:
             """Put a register behind what accompanies the state."""
@@ -73,7 +73,7 @@ class PipelinedCipher(BlockCipher):
             # Reading a block RAM takes most of a cycle: its second register is right behind it.
             if config.registers_per_round == 2:
                 substituted = registered(substituted)
-            state = self._mix(m, substituted, self._stored_key(m, step, side.key, kept),
+            state = self._mix(m, substituted, self._stored_key(m, [step], side.key, kept),
                               last=step == self._rounds)
             if not in_ram and step % config.rounds_per_stage == 0:
                 state = registered(state)
@@ -82,19 +82,6 @@ class PipelinedCipher(BlockCipher):
             self.o.payload.tag.eq(side.tag),
         ]
         return m
-
-    def _stored_key(self, m: Module, step: int, key: Value, kept: Value) -> Value:
-        """Round keys beside their stage: a small RAM indexed by key, read combinationally."""
-        memory = Memory(shape=128, depth=self._keys, init=[])
-        m.submodules[f"round_key_{step}"] = memory
-        write, read = memory.write_port(), memory.read_port(domain="comb")
-        m.d.comb += [
-            write.en.eq(self.round_key.valid
-                        & (self.round_key.round == self._round_key(step))),
-            write.addr.eq(self.round_key.key), write.data.eq(kept),
-            read.addr.eq(key),
-        ]
-        return read.data
 
 
 class IterativeCipher(BlockCipher):

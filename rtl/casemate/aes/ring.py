@@ -3,9 +3,8 @@
 Bit and byte order: byte i of a block is bits 8i to 8i+7.
 """
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Const, Module, Mux, Signal, Value
 from amaranth.lib import data
-from amaranth.lib.memory import Memory
 
 from .base import BlockCipher
 from .round import named, shift_rows
@@ -58,55 +57,32 @@ class RingCipher(BlockCipher):
         result_tag = Signal(self._tag, reset_less=True)
         m.d.comb += [self.o.valid.eq(done), self.o.payload.block.eq(result),
                      self.o.payload.tag.eq(result_tag)]
+        goes_on: Value = Const(0)
+        after: Value = Const(0)
         for unit in range(units):
             sub = SubBytes(self._config.sbox, inverse=self._decrypt)
             m.submodules[f"sub_{unit}"] = sub
             m.d.comb += sub.i.eq(shift_rows(state[unit], inverse=self._decrypt))
-            ends = (side[unit].turn == last_pass) if unit == last_unit else False
-            key = self._stored_key(m, unit, side[unit], kept)
+            ends = (side[unit].turn == last_pass) if unit == last_unit else Const(0)
+            steps = range(unit + 1, self._rounds + 1, units)
+            key = self._stored_key(m, steps, side[unit].key, kept, turn=side[unit].turn)
             after = self._mix(m, sub.o, key, last=ends)
-            goes_on = Signal(name=f"goes_on_{unit}")
-            m.d.comb += goes_on.eq(valid[unit] & ~ends if unit == last_unit else valid[unit])
+            goes_on = named(m, valid[unit] & ~ends)
             if unit == last_unit:
                 m.d.sync += [done.eq(valid[unit] & ends), result.eq(after),
                              result_tag.eq(side[unit].tag)]
             if unit + 1 < units:
                 m.d.sync += [valid[unit + 1].eq(goes_on), state[unit + 1].eq(after),
                              side[unit + 1].eq(side[unit])]
-                continue
-            whitened = named(m, self.i.payload.block ^ self._first_key(m, kept))
-            m.d.comb += self.i.ready.eq(~goes_on)
-            m.d.sync += [
-                valid[0].eq(goes_on | self.i.valid),
-                state[0].eq(Mux(goes_on, after, whitened)),
-                side[0].turn.eq(Mux(goes_on, side[unit].turn + 1, 0)),
-                side[0].key.eq(Mux(goes_on, side[unit].key, self.i.payload.key)),
-                side[0].tag.eq(Mux(goes_on, side[unit].tag, self.i.payload.tag)),
-            ]
-        return m
 
-    def _first_key(self, m: Module, kept: Value) -> Value:
-        """Return the round key that is added before the first round."""
-        m.submodules.first_key = memory = Memory(shape=128, depth=self._keys, init=[])
-        write, read = memory.write_port(), memory.read_port(domain="comb")
-        m.d.comb += [
-            write.en.eq(self.round_key.valid & (self.round_key.round == self._round_key(0))),
-            write.addr.eq(self.round_key.key), write.data.eq(kept),
-            read.addr.eq(self.i.payload.key),
+        # What comes round goes first.
+        key = self._stored_key(m, [0], self.i.payload.key, kept)
+        m.d.comb += self.i.ready.eq(~goes_on)
+        m.d.sync += [
+            valid[0].eq(goes_on | self.i.valid),
+            state[0].eq(Mux(goes_on, after, named(m, self.i.payload.block ^ key))),
+            side[0].turn.eq(Mux(goes_on, side[-1].turn + 1, 0)),
+            side[0].key.eq(Mux(goes_on, side[-1].key, self.i.payload.key)),
+            side[0].tag.eq(Mux(goes_on, side[-1].tag, self.i.payload.tag)),
         ]
-        return read.data
-
-    def _stored_key(self, m: Module, unit: int, side: data.View, kept: Value) -> Value:
-        """Return the round key of a unit's turn, from a small RAM indexed by key and turn."""
-        turns = 1 << (self._passes - 1).bit_length()
-        memory = Memory(shape=128, depth=self._keys * turns, init=[])
-        m.submodules[f"round_key_{unit}"] = memory
-        write, read = memory.write_port(), memory.read_port(domain="comb")
-        m.d.comb += [write.data.eq(kept), read.addr.eq(side.key * turns + side.turn)]
-        for turn in range(self._passes):
-            step = turn * self._config.units + unit + 1
-            if step > self._rounds:
-                continue
-            with m.If(self.round_key.valid & (self.round_key.round == self._round_key(step))):
-                m.d.comb += [write.en.eq(1), write.addr.eq(self.round_key.key * turns + turn)]
-        return read.data
+        return m
