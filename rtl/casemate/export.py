@@ -1,5 +1,6 @@
 """Export of a configured engine as Verilog or RTLIL, with standard port names."""
 
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from pyosys import libyosys
 
 from .config import EngineConfig
 from .top import Casemate
+
+_ATTRIBUTES = re.compile(r"^ *\(\* (?!ram_style\b).*\*\)\n", re.MULTILINE)
+"""All attributes but the one that tells synthesis what a memory is made of."""
 
 __all__ = ["FlatPorts", "convert_verilog", "flat_rtlil", "rtlil", "rtlil_to_verilog", "verilog"]
 
@@ -90,9 +94,9 @@ def rtlil_to_verilog(text: str) -> str:
         source, target = Path(folder) / "top.il", Path(folder) / "top.v"
         source.write_text(text)
         for command in (f"read_rtlil {source}", "proc -nomux -norom", "memory_collect",
-                        f"write_verilog -norename -noattr {target}"):
+                        f"write_verilog -norename {target}"):
             libyosys.Pass.call(design, f"tee -q {command}")
-        return target.read_text()
+        return _ATTRIBUTES.sub("", target.read_text())
 
 
 def convert_verilog(component: wiring.Component, *, name: str) -> str:

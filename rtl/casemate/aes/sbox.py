@@ -143,9 +143,11 @@ class SubBytes(wiring.Component):
             m.d.comb += self.o.eq(sbox_logic(m, self.i, inverse=self._inverse))
             return m
         synchronous = self._construction is SBox.BLOCK_RAM
-        # Two bytes share a ROM: a block RAM has two ports.
+        # Two bytes share a ROM: a block RAM has two ports. Synthesis would not spend one on 2 Kbit
+        # unasked.
+        style = {"ram_style": "block"} if synchronous else {}
         for pair in range(8):
-            rom = Memory(shape=8, depth=256, init=table)
+            rom = Memory(shape=8, depth=256, init=table, attrs=style)
             m.submodules[f"rom_{pair}"] = rom
             for byte in (2 * pair, 2 * pair + 1):
                 port = rom.read_port(domain="sync" if synchronous else "comb")

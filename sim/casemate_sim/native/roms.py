@@ -18,7 +18,8 @@ PACKAGE = "casemate_tables"
 
 _NAME = r"(?:\\\S+ |[A-Za-z_][\w$]*)"
 _MEMORY = re.compile(
-    rf"^  reg \[(?P<high>\d+):0\] (?P<name>{_NAME}) ?\[(?P<last>\d+):0\];\n"
+    r'^(?:  \(\* ram_style = "block" \*\)\n)?'
+    rf"  reg \[(?P<high>\d+):0\] (?P<name>{_NAME}) ?\[(?P<last>\d+):0\];\n"
     r"  initial begin\n(?P<body>(?:    [^\n]*;\n)+)  end\n", re.MULTILINE)
 _WORD = re.compile(r"^    .*\[(\d+)\] = (\d+)'h([0-9a-f]+);$")
 
