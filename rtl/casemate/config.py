@@ -24,6 +24,7 @@ __all__ = [
     "LeafShape",
     "Region",
     "SBox",
+    "TreeConfig",
     "preset",
 ]
 
@@ -138,6 +139,48 @@ class LeafShape:
         _require(used <= 8 * LINE_BYTES, "leaf", f"{used} bits", "at most 512 bits")
 
 
+@dataclass(frozen=True, kw_only=True)
+class TreeConfig:
+    """What keeps the integrity tree: metadata cache, walks, write-backs, the cipher of the pads.
+
+    Parameters
+    ----------
+    cache_sets, cache_ways:
+        Shape of the metadata cache, powers of two: 1 to 4096 sets, 2 to 16 ways of 64 bytes.
+    walks:
+        Leaves or nodes of one level that are fetched at the same time, 1 to 32.
+    write_backs:
+        Leaves or nodes of one level that are written back at the same time, 1 to 32.
+    pad_cipher:
+        The AES core that makes the pads of all tags and MACs.
+    multiplier_stages:
+        Registers in each GHASH multiplier, 1 to 3.
+    """
+
+    cache_sets: int = 64
+    cache_ways: int = 8
+    walks: int = 8
+    write_backs: int = 4
+    pad_cipher: CipherConfig = field(default_factory=CipherConfig)
+    multiplier_stages: int = 2
+
+    def __post_init__(self) -> None:
+        for name, least, most in (("cache_sets", 1, 4096), ("cache_ways", 2, 16)):
+            value = getattr(self, name)
+            _require(_is_power_of_two(value) and least <= value <= most, name, value,
+                     f"a power of two from {least} to {most}")
+        for name in ("walks", "write_backs"):
+            value = getattr(self, name)
+            _require(1 <= value <= 32, name, value, "1 to 32")
+        _require(self.multiplier_stages in (1, 2, 3), "multiplier_stages",
+                 self.multiplier_stages, "1, 2 or 3")
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of leaves and nodes that the cache holds."""
+        return self.cache_sets * self.cache_ways * LINE_BYTES
+
+
 @dataclass(frozen=True)
 class Region:
     """A contiguous range of external DRAM: ``[base, base + size)`` in bytes."""
@@ -172,6 +215,11 @@ class EngineConfig:
         Counters of the tree's root that are held on the die, a power of two of at least 8.
     leaf:
         Shape of the metadata leaf.
+    counter_bits:
+        Width of the counters in nodes and root, 2 to 52; less than 52 only to test exhaustion.
+    tree:
+        What keeps the integrity tree; None builds an engine without the modes `integrity` and
+        `full`.
     aes_bits:
         AES key size: 128 or 256.
     data_bits:
@@ -202,6 +250,8 @@ class EngineConfig:
     node_bases: tuple[int, ...] | None = None
     root_counters: int = 1024
     leaf: LeafShape = field(default_factory=LeafShape)
+    counter_bits: int = 52
+    tree: TreeConfig | None = None
     aes_bits: int = 128
     data_bits: int = 128
     address_bits: int = 40
@@ -221,6 +271,10 @@ class EngineConfig:
                  self.data_base, f"a multiple of data_bytes ({self.data_bytes})")
         _require(_is_power_of_two(self.root_counters) and self.root_counters >= 8,
                  "root_counters", self.root_counters, "a power of two of at least 8")
+        _require(2 <= self.counter_bits <= 52, "counter_bits", self.counter_bits, "2 to 52")
+        if self.tree is not None:
+            _require(self.root_counters <= 4096, "root_counters", self.root_counters,
+                     "at most 4096 with a tree: the root is on the die")
         _require(self.aes_bits in (128, 256), "aes_bits", self.aes_bits, "128 or 256")
         _require(self.data_bits in (64, 128, 256, 512), "data_bits", self.data_bits,
                  "64, 128, 256 or 512")
@@ -278,9 +332,23 @@ class EngineConfig:
         return (self.lines - 1).bit_length()
 
     @property
-    def memory_id_bits(self) -> int:
-        """Width of the AXI4 IDs on the DRAM side: one bit for the table, then the entry."""
+    def entry_id_bits(self) -> int:
+        """Width of what names a line in flight: one bit for the table, then the entry."""
         return 1 + (max(self.read_entries, self.write_entries) - 1).bit_length()
+
+    @property
+    def node_entries(self) -> int:
+        """Leaves and nodes that may be on their way from or to DRAM: a pool for each level."""
+        if self.tree is None:
+            return 0
+        return self.levels * (self.tree.walks + self.tree.write_backs)
+
+    @property
+    def memory_id_bits(self) -> int:
+        """Width of the AXI4 IDs on the DRAM side; with a tree, the top bit marks metadata."""
+        if self.tree is None:
+            return self.entry_id_bits
+        return 1 + max(self.entry_id_bits, (self.node_entries - 1).bit_length())
 
     @property
     def aes_rounds(self) -> int:
@@ -303,6 +371,11 @@ class EngineConfig:
             children = -(-children // COUNTERS_PER_NODE)
             sizes.append(children)
         return tuple(sizes)
+
+    @property
+    def levels(self) -> int:
+        """Levels that DRAM stores, the leaves (level 0) included."""
+        return len(self.level_sizes) + 1
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:

@@ -1,0 +1,1 @@
+"""Integrity and freshness: leaves, tree, root, metadata cache and tree walker."""
