@@ -8,12 +8,17 @@ significant bit of the line read as a little-endian integer. AES, XTS, GCM and C
 in address order, as their standards print them.
 """
 
-from casemate_sim.model.engine import AccessError, GoldenEngine, ModelError
+from casemate_sim.model.arrays import LeafArray
+from casemate_sim.model.engine import GoldenEngine
+from casemate_sim.model.errors import AccessError, ExhaustedError, IntegrityError, ModelError
 from casemate_sim.model.formats import FormatError, Leaf, Node
 from casemate_sim.model.image import Image
 from casemate_sim.model.keys import KEY_NAMES, DomainKeys, derive_domain_keys, derive_key
+from casemate_sim.model.seal import seal_image
+from casemate_sim.model.tree import Tree
 
 __all__ = [
-    "KEY_NAMES", "AccessError", "DomainKeys", "FormatError", "GoldenEngine", "Image", "Leaf",
-    "ModelError", "Node", "derive_domain_keys", "derive_key",
+    "KEY_NAMES", "AccessError", "DomainKeys", "ExhaustedError", "FormatError", "GoldenEngine",
+    "Image", "IntegrityError", "Leaf", "LeafArray", "ModelError", "Node", "Tree",
+    "derive_domain_keys", "derive_key", "seal_image",
 ]
