@@ -112,6 +112,13 @@ def memory_map(name: str) -> str:
          size(region.size)) for region in config.regions))
 
 
+def registers(what: str = "map") -> str:
+    """Return the map of the registers, or all their fields."""
+    from casemate_sim.registers import register_tables
+
+    return register_tables(what)
+
+
 def dram_timings() -> str:
     """Return every DRAM timing preset, in cycles of the memory controller."""
     texts = parameter_texts(DramTiming)
@@ -142,6 +149,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "mutants": mutants.mutants,
     "packages": packages.packages,
     "paths": paths.paths,
+    "registers": registers,
     "rules": rules.rules,
     "situations": situations.situations,
     "testplan": testplan.testplan,

@@ -1,0 +1,1 @@
+"""What follows from a failure: log entry, alert, lock."""

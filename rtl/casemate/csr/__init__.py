@@ -1,0 +1,1 @@
+"""Control and status registers: their description, and the hardware made from it."""

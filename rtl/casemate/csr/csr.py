@@ -1,0 +1,169 @@
+"""The registers behind the AXI4-Lite port, wired to what they show and control."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, enum, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from ..alert.layouts import LogKind, Policy, log_layout
+from ..axi.lite import LITE_DATA_BITS, LiteSignature, LiteSubordinate
+from ..config import EngineConfig
+from .file import RegisterFile
+from .registers import ADDRESS_BITS, INTERRUPTS, LOG_DEPTH, STATISTICS, block
+from .statistics import COUNTER_BITS, Statistics
+
+__all__ = ["Csr", "Sweep", "event_layout"]
+
+
+class Sweep(enum.Enum, shape=1):
+    """What is done with the whole metadata cache."""
+
+    FLUSH = 0
+    """Changed leaves and nodes are written back and stay."""
+    INVALIDATE = 1
+    """The same, and the cache is empty afterwards."""
+
+
+def event_layout() -> data.StructLayout:
+    """Layout of what is counted: a bit for each of ``STATISTICS``, high for a cycle."""
+    return data.StructLayout({name: 1 for name, _ in STATISTICS})
+
+
+class Csr(wiring.Component):
+    """Control and status registers; see ``registers.py`` for their map.
+
+    Members
+    -------
+    axil: In(LiteSignature(12))
+    idle, ready, engine_locked, alert_integrity, alert_fatal: In(1), locked_slots: In(domain_slots)
+        State for software to read.
+    policy: Out(Policy)
+        Never a value without a name.
+    sweep: Out(stream.Signature(Sweep))
+    sweeping: In(1)
+        From the cycle after a transfer on ``sweep`` until the sweep is done.
+    log: In(stream.Signature(log_layout(config), always_ready=True)), log_lost: In(1)
+        Entries of the error log; a full log keeps what it has.
+    integrity_error, access_error, bus_error, fatal_error: In(1)
+        Pulses that become interrupts.
+    events: In(event_layout())
+    irq: Out(1)
+        Level: an enabled interrupt has happened.
+    """
+
+    sweep: stream.Interface
+    log: stream.Interface
+
+    def __init__(self, config: EngineConfig):
+        self._config = config
+        super().__init__({
+            "axil": In(LiteSignature(ADDRESS_BITS)),
+            "idle": In(1), "ready": In(1), "engine_locked": In(1), "alert_integrity": In(1),
+            "alert_fatal": In(1), "locked_slots": In(config.domain_slots),
+            "policy": Out(Policy), "sweep": Out(stream.Signature(Sweep)), "sweeping": In(1),
+            "log": In(stream.Signature(log_layout(config), always_ready=True)), "log_lost": In(1),
+            "integrity_error": In(1), "access_error": In(1), "bus_error": In(1),
+            "fatal_error": In(1), "events": In(event_layout()), "irq": Out(1),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.lite = lite = LiteSubordinate(ADDRESS_BITS)
+        m.submodules.file = file = RegisterFile(block(self._config))
+        connect(m, flipped(self.axil), lite.i)
+        connect(m, lite.o, file.bus)
+        registers = file.registers
+        status = registers.status
+        locked = Signal(2 * LITE_DATA_BITS)
+        m.d.comb += [
+            status.idle.eq(self.idle), status.ready.eq(self.ready),
+            status.engine_locked.eq(self.engine_locked),
+            status.slot_locked.eq(self.locked_slots.any()),
+            status.alert_integrity.eq(self.alert_integrity),
+            status.alert_fatal.eq(self.alert_fatal),
+            locked.eq(self.locked_slots),
+            registers.locked_slots_low.slots.eq(locked[:LITE_DATA_BITS]),
+            registers.locked_slots_high.slots.eq(locked[LITE_DATA_BITS:]),
+            self.policy.eq(Policy.LOCK_ENGINE),
+        ]
+        for policy in Policy:
+            with m.If(registers.policy.failure == policy.value):
+                m.d.comb += self.policy.eq(policy)
+        sweep_done = self._sweep(m, registers)
+        log_overflow = self._log(m, registers)
+        self._statistics(m, file)
+
+        sources = {
+            "integrity_error": self.integrity_error, "access_error": self.access_error,
+            "bus_error": self.bus_error, "fatal_error": self.fatal_error,
+            "sweep_done": sweep_done, "log_overflow": log_overflow,
+        }
+        state, enable = registers.interrupt_state, registers.interrupt_enable
+        for name, _ in INTERRUPTS:
+            m.d.comb += getattr(state, f"{name}_set").eq(sources[name])
+        m.d.sync += self.irq.eq(Cat(
+            getattr(state, name) & getattr(enable, name) for name, _ in INTERRUPTS).any())
+        return m
+
+    def _sweep(self, m: Module, registers: object) -> Signal:
+        """Send commands to the metadata cache; return the pulse at the end of one."""
+        command = registers.command
+        busy = Signal()
+        was_busy = Signal()
+        done = Signal()
+        invalidating = self.sweep.payload == Sweep.INVALIDATE
+        m.d.comb += [
+            busy.eq(self.sweep.valid | self.sweeping),
+            registers.status.sweeping.eq(busy),
+            command.flush_busy.eq(busy), command.invalidate_busy.eq(busy & invalidating),
+            done.eq(was_busy & ~busy),
+        ]
+        m.d.sync += was_busy.eq(busy)
+        with m.If(self.sweep.ready):
+            m.d.sync += self.sweep.valid.eq(0)
+        with m.If(~busy & (command.flush_start | command.invalidate_start)):
+            m.d.sync += [
+                self.sweep.valid.eq(1),
+                self.sweep.payload.eq(
+                    Mux(command.invalidate_start, Sweep.INVALIDATE, Sweep.FLUSH))]
+        return done
+
+    def _log(self, m: Module, registers: object) -> Signal:
+        """Queue the error log; return the pulse that an entry was lost."""
+        layout = log_layout(self._config)
+        m.submodules.log = queue = fifo.SyncFIFOBuffered(width=layout.size, depth=LOG_DEPTH)
+        entry = registers.error_entry
+        head = Signal(layout)
+        address = Signal(2 * LITE_DATA_BITS)
+        lost = Signal()
+        m.d.comb += [
+            queue.w_data.eq(self.log.payload.as_value()), queue.w_en.eq(self.log.valid),
+            lost.eq(self.log_lost | (self.log.valid & ~queue.w_rdy)),
+            queue.r_en.eq(entry.taken),
+            registers.error_count.count.eq(queue.level), registers.error_count.lost_set.eq(lost),
+            registers.error_address_low.address.eq(address[:LITE_DATA_BITS]),
+            registers.error_address_high.address.eq(address[LITE_DATA_BITS:]),
+        ]
+        with m.If(queue.r_rdy):
+            m.d.comb += head.eq(queue.r_data)
+        with m.Else():
+            m.d.comb += head.kind.eq(LogKind.NONE)
+        m.d.comb += [
+            getattr(entry, name).eq(head[name])
+            for name in ("kind", "write", "level", "slot", "domain")]
+        with m.If(entry.taken):
+            m.d.sync += address.eq(head.address)
+        return lost
+
+    def _statistics(self, m: Module, file: RegisterFile) -> None:
+        m.submodules.statistics = statistics = Statistics(len(STATISTICS))
+        command = file.registers.statistics
+        word = file.bus.address
+        m.d.comb += [
+            statistics.events.eq(self.events.as_value()),
+            statistics.snapshot.eq(command.snapshot_start),
+            statistics.clear.eq(command.clear_start),
+            command.snapshot_busy.eq(statistics.busy), command.clear_busy.eq(statistics.busy),
+            statistics.index.eq(word[1:]),
+            file.window.eq(statistics.count.word_select(word[0], COUNTER_BITS // 2)),
+            file.window_wait.eq(statistics.busy),
+        ]

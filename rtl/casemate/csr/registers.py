@@ -1,0 +1,172 @@
+"""The engine's registers: the one description that everything else about them is made from."""
+
+from __future__ import annotations
+
+from .. import __version__
+from ..alert.layouts import LogKind, Policy
+from ..config import DOMAIN_BITS, EngineConfig
+from .description import Access, Block, Field, Register
+
+__all__ = ["ADDRESS_BITS", "INTERRUPTS", "LOG_DEPTH", "STATISTICS", "STATISTICS_OFFSET",
+           "block"]
+
+ADDRESS_BITS = 12
+"""Width of the byte addresses."""
+
+LOG_DEPTH = 16
+"""Entries of the error log."""
+
+STATISTICS = (
+    ("cache_hits", "Leaf look-ups that found the leaf in the metadata cache."),
+    ("cache_misses", "Leaf look-ups that did not."),
+    ("evictions", "Changed leaves and nodes written back to make room or by a command."),
+    ("nodes_fetched", "Leaves and nodes read from DRAM."),
+    ("nodes_written", "Leaves and nodes written to DRAM."),
+    ("lines_read", "Data lines read from DRAM."),
+    ("lines_written", "Data lines written to DRAM."),
+)
+"""Names and meanings of the counters."""
+
+STATISTICS_OFFSET = 0x80
+"""Byte offset of the first counter: a power of two that holds all of them."""
+
+INTERRUPTS = (
+    ("integrity_error", "A line did not match its tag, or a leaf or node its MAC."),
+    ("access_error", "A domain was refused what it does not own."),
+    ("bus_error", "DRAM answered an access to a leaf or node with an error."),
+    ("fatal_error", "A version or counter is used up, or a change of the tree was lost."),
+    ("sweep_done", "A flush or invalidation has ended."),
+    ("log_overflow", "The error log lost an entry."),
+)
+"""Interrupts from bit 0 up, with their meanings."""
+
+
+def _constants(low: int, *fields: tuple[str, int, int, str]) -> tuple[Field, ...]:
+    """Return constants side by side: name, width, value, text."""
+    result = []
+    for name, bits, value, text in fields:
+        result.append(Field(name=name, bits=bits, low=low, access=Access.CONSTANT, text=text,
+                            reset=value))
+        low += bits
+    return tuple(result)
+
+
+def _identity(config: EngineConfig) -> tuple[Register, ...]:
+    major, minor, patch = (int(part) for part in __version__.split(".")[:3])
+    tree = config.tree
+    return (
+        Register(name="id", offset=0x00, text="Tells that this is Casemate.", fields=_constants(
+            0, ("magic", 32, 0x43534D54, "ASCII `CSMT`, the first letter in the highest byte."))),
+        Register(name="version", offset=0x04, text="Version of the hardware.", fields=_constants(
+            0, ("patch", 8, patch, "Patch."), ("minor", 8, minor, "Minor."),
+            ("major", 8, major, "Major."))),
+        Register(name="digest", offset=0x08, text="Names the configuration.", fields=_constants(
+            0, ("digest", 32, int(config.digest[:8], 16),
+                "First 8 digits of the configuration's digest."))),
+        Register(name="tree_config", offset=0x0C,
+                 text="The integrity tree; zero without one.", fields=_constants(
+            0, ("levels", 8, config.levels if tree else 0,
+                "Levels that DRAM stores, the leaves included."),
+            ("ways", 8, tree.cache_ways if tree else 0, "Ways of the metadata cache."),
+            ("sets", 16, tree.cache_sets if tree else 0, "Sets of the metadata cache."))),
+        Register(name="engine_config", offset=0x10, text="The engine.", fields=_constants(
+            0, ("data_bytes_log2", 8, config.data_bytes.bit_length() - 1,
+                "Size of the data window: its logarithm to base 2."),
+            ("slots", 8, config.domain_slots, "Domain slots."),
+            ("aes_bits", 16, config.aes_bits, "Size of the keys in bits."))),
+    )
+
+
+def _control() -> tuple[Register, ...]:
+    def read(name: str, low: int, text: str) -> Field:
+        return Field(name=name, bits=1, low=low, access=Access.READ, text=text)
+
+    return (
+        Register(name="status", offset=0x14, text="What the engine is doing.", fields=(
+            read("idle", 0, "Nothing is in flight."),
+            read("ready", 1, "The root was cleared after reset: accesses are possible."),
+            read("sweeping", 2, "A flush or invalidation is going on."),
+            read("engine_locked", 3, "The whole engine is locked until reset."),
+            read("slot_locked", 4, "A domain slot is locked until reset."),
+            read("alert_integrity", 5, "Level of the pin."),
+            read("alert_fatal", 6, "Level of the pin."))),
+        Register(name="policy", offset=0x18, text="What an integrity error locks.", fields=(
+            Field(name="failure", bits=2, low=0, access=Access.LOCKABLE, reset=0,
+                  text="A failed leaf or node locks the engine under both locking policies. "
+                  "The value 3 counts as 0.",
+                  values=tuple((policy.name.lower(), policy.value) for policy in Policy)),
+            Field(name="lock", bits=1, low=31, access=Access.SET_ONCE,
+                  text="The policy cannot be changed any more."))),
+        Register(name="command", offset=0x1C,
+                 text="Sweeps over the metadata cache. Ignored while one goes on.", fields=(
+            Field(name="flush", bits=1, low=0, access=Access.COMMAND,
+                  text="Write every changed leaf and node back to DRAM."),
+            Field(name="invalidate", bits=1, low=1, access=Access.COMMAND,
+                  text="The same, and empty the cache. Wins over `flush`."))),
+        Register(name="locked_slots_low", offset=0x20, text="Locked domain slots.", fields=(
+            Field(name="slots", bits=32, low=0, access=Access.READ, text="Slots 0 to 31."),)),
+        Register(name="locked_slots_high", offset=0x24, text="Locked domain slots.", fields=(
+            Field(name="slots", bits=32, low=0, access=Access.READ, text="Slots 32 to 63."),)),
+        Register(name="interrupt_state", offset=0x28, text="Interrupts that happened.",
+                 fields=tuple(
+            Field(name=name, bits=1, low=index, access=Access.CLEARED, text=text)
+            for index, (name, text) in enumerate(INTERRUPTS))),
+        Register(name="interrupt_enable", offset=0x2C,
+                 text="Which of them raise `irq`.", fields=tuple(
+            Field(name=name, bits=1, low=index, access=Access.STORED,
+                  text="The interrupt of this name.")
+            for index, (name, _) in enumerate(INTERRUPTS))),
+    )
+
+
+def _log() -> tuple[Register, ...]:
+    def taken(name: str, bits: int, low: int, text: str,
+              values: tuple[tuple[str, int], ...] = ()) -> Field:
+        return Field(name=name, bits=bits, low=low, access=Access.TAKEN, text=text, values=values)
+
+    return (
+        Register(name="error_entry", offset=0x30,
+                 text="Takes the oldest entry off the error log; zero if there is none.", fields=(
+            taken("kind", 3, 0, "What failed: an access that is not allowed, a line's tag, a "
+                  "version used up, a leaf's or node's MAC, DRAM with a leaf or node, a counter "
+                  "used up.", tuple((kind.name.lower(), kind.value) for kind in LogKind)),
+            taken("write", 1, 3, "Of a line: it was being written."),
+            taken("level", 4, 4, "Of a leaf (0) or node: its level."),
+            taken("slot", 6, 8, "Of a line: the slot of its domain."),
+            taken("domain", DOMAIN_BITS, 16, "Of a line: the domain."))),
+        Register(name="error_address_low", offset=0x34,
+                 text="Address of the entry that was taken last.", fields=(
+            Field(name="address", bits=32, low=0, access=Access.READ, text="Bits 0 to 31."),)),
+        Register(name="error_address_high", offset=0x38,
+                 text="Address of the entry that was taken last.", fields=(
+            Field(name="address", bits=32, low=0, access=Access.READ, text="Bits 32 to 63."),)),
+        Register(name="error_count", offset=0x3C, text="State of the error log.", fields=(
+            Field(name="count", bits=8, low=0, access=Access.READ,
+                  text=f"Entries, at most {LOG_DEPTH}."),
+            Field(name="lost", bits=1, low=31, access=Access.CLEARED,
+                  text="Entries were lost because the log was full; the older ones are kept."))),
+    )
+
+
+def _statistics() -> tuple[Register, ...]:
+    registers = [Register(
+        name="statistics", offset=0x40,
+        text="Counters of 64 bits. Reads of the counters wait until a command is done.", fields=(
+            Field(name="snapshot", bits=1, low=0, access=Access.COMMAND,
+                  text="Take all counters at one moment; the registers show what was taken."),
+            Field(name="clear", bits=1, low=1, access=Access.COMMAND,
+                  text="Set all counters to zero; with `snapshot`, in the same moment behind "
+                  "it, so that no event is lost.")))]
+    for index, (name, text) in enumerate(STATISTICS):
+        for word, part in enumerate(("low", "high")):
+            registers.append(Register(
+                name=f"{name}_{part}", offset=STATISTICS_OFFSET + 8 * index + 4 * word, text=text,
+                fields=(Field(name="count", bits=32, low=0, access=Access.WINDOW,
+                              text=f"Bits {32 * word} to {32 * word + 31}."),)))
+    return tuple(registers)
+
+
+def block(config: EngineConfig) -> Block:
+    """Return the registers of an engine."""
+    return Block(name="casemate", address_bits=ADDRESS_BITS,
+                 registers=(*_identity(config), *_control(), *_log(), *_statistics()))
