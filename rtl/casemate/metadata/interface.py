@@ -55,14 +55,14 @@ def access_layout(config: EngineConfig) -> data.StructLayout:
 
 
 def answer_layout(config: EngineConfig) -> data.StructLayout:
-    """Layout of an answer. ``version``, ``tag``, ``valid`` mean nothing unless granted.
+    """Layout of an answer. ``version``, ``tag``, ``line_valid`` mean nothing unless granted.
 
     ``response`` is the AXI response of a bus error. ``version`` is the one that the line has now:
     a write seals under the next one.
     """
     return data.StructLayout({
         "id": config.entry_id_bits, "outcome": Outcome, "response": 2,
-        "version": config.leaf.version_bits, "tag": config.leaf.tag_bits, "valid": 1,
+        "version": config.leaf.version_bits, "tag": config.leaf.tag_bits, "line_valid": 1,
     })
 
 

@@ -1,0 +1,268 @@
+"""What leaves and nodes contain: cache, slots of the entries, root, and what is done to them."""
+
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ..config import DOMAIN_BITS, LINE_BYTES, EngineConfig
+from .entry import peer_count
+from .interface import Outcome, answer_layout, close_layout, node_row_layout
+from .layouts import COUNTER_FIELD_BITS, leaf_layout, node_layout
+from .root import Root
+from .table import entry_shape
+
+__all__ = ["Contents", "Job", "SlotRead", "job_layout"]
+
+
+class Job(enum.Enum, shape=3):
+    """What is done to a leaf or node that was looked up."""
+
+    ANSWER = 0
+    """An access is answered, from its leaf."""
+    REFUSE = 1
+    """An access is answered without looking."""
+    CLOSE = 2
+    """A line's version and tag are stored."""
+    GET = 3
+    """An entry gets its counter."""
+    RAISE = 4
+    """An entry's counter is raised."""
+    FILL = 5
+    """An entry's slot is copied into the cache."""
+    EVICT = 6
+    """A way of the cache is copied into an entry's slot."""
+
+
+def job_layout(config: EngineConfig) -> data.StructLayout:
+    """Layout of a job.
+
+    What was looked up lies in the cache at ``line``, or, with ``in_slot``, in the slot ``slot``
+    (as zeros with ``zero``), or, with ``in_root``, in the root. ``line`` and ``slot`` are also what
+    FILL and EVICT write. ``trusted`` and ``parent`` concern GET; ``outcome`` and ``response``
+    REFUSE. ``source`` is the line in flight or the entry that asks.
+    """
+    assert config.tree is not None
+    return data.StructLayout({
+        "job": Job, "line": range(config.tree.cache_sets * config.tree.cache_ways),
+        "slot": entry_shape(config), "in_slot": 1, "in_root": 1, "zero": 1,
+        "root": range(config.root_counters),
+        "source": max(config.entry_id_bits, (config.node_entries - 1).bit_length()),
+        "place": range(max(8, config.leaf.lines)),
+        "write": 1, "domain": DOMAIN_BITS, "claim": 1,
+        "trusted": 1, "parent": range(peer_count(config)), "outcome": Outcome, "response": 2,
+    })
+
+
+class SlotRead(wiring.Signature):
+    """A read port for a row of a slot; its data follow one cycle later and stay without ``enable``.
+
+    Members
+    -------
+    enable: Out(1), entry: Out, row: Out(range(rows_per_line)), data: In(8 * row_bytes)
+    """
+
+    def __init__(self, config: EngineConfig):
+        super().__init__({
+            "enable": Out(1), "entry": Out(entry_shape(config)),
+            "row": Out(range(config.rows_per_line)), "data": In(8 * config.row_bytes),
+        })
+
+
+class Contents(wiring.Component):
+    """Takes one job per cycle; does it in the next cycle; the one behind it sees the result.
+
+    Members
+    -------
+    i: In(stream.Signature(job_layout(config), always_ready=True))
+    close: In(close_layout(config))
+        What a CLOSE stores, in the cycle of its job.
+    answer: Out(stream.Signature(answer_layout(config), always_ready=True))
+        Two cycles after the job.
+    cancel: Out(1), cancel_entry: Out(range(write_entries))
+        A write is not granted; one cycle after the job, as all that follows.
+    counted: Out(1), counted_entry: Out, counter_zero: Out(1), parent_trusted, parent: Out
+        An entry has its counter.
+    exhausted: Out(1), exhausted_entry: Out
+        An entry cannot have its counter raised.
+    raised: Out(1), raised_entry: Out
+        The slot in which a counter was raised.
+    look_entry: In, old: Out(52), new: Out(52)
+        The counter that an entry got, and a write-back's raised one; combinational.
+    row: In(stream.Signature(node_row_layout(config)))
+        Rows from DRAM, for the slots.
+    read: In(SlotRead(config))
+    ready: Out(1)
+        The root is.
+    """
+
+    i: stream.Interface
+    answer: stream.Interface
+    row: stream.Interface
+
+    def __init__(self, config: EngineConfig):
+        assert config.tree is not None
+        self._config, self._tree = config, config.tree
+        entry = entry_shape(config)
+        super().__init__({
+            "i": In(stream.Signature(job_layout(config), always_ready=True)),
+            "close": In(close_layout(config)),
+            "answer": Out(stream.Signature(answer_layout(config), always_ready=True)),
+            "cancel": Out(1), "cancel_entry": Out(range(config.write_entries)),
+            "counted": Out(1), "counted_entry": Out(entry), "counter_zero": Out(1),
+            "parent_trusted": Out(1), "parent": Out(range(peer_count(config))),
+            "exhausted": Out(1), "exhausted_entry": Out(entry),
+            "raised": Out(1), "raised_entry": Out(entry),
+            "look_entry": In(entry), "old": Out(COUNTER_FIELD_BITS),
+            "new": Out(COUNTER_FIELD_BITS),
+            "row": In(stream.Signature(node_row_layout(config))),
+            "read": In(SlotRead(config)), "ready": Out(1),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self._config
+        rows, row_bits = config.rows_per_line, 8 * config.row_bytes
+        m.submodules.lines = lines = Memory(
+            shape=8 * LINE_BYTES, depth=self._tree.cache_sets * self._tree.cache_ways, init=[])
+        line_write = lines.write_port()
+        line_read = lines.read_port(transparent_for=[line_write])
+        slots = [Memory(shape=row_bits, depth=config.node_entries, init=[]) for _ in range(rows)]
+        slot_writes, slot_reads, row_reads = [], [], []
+        for number, memory in enumerate(slots):
+            m.submodules[f"slots_{number}"] = memory
+            write = memory.write_port()
+            slot_writes.append(write)
+            slot_reads.append(memory.read_port(transparent_for=[write]))
+            row_reads.append(memory.read_port())
+        m.submodules.root = root = Root(config)
+
+        # The cycle of the job: everything that it may need is read.
+        job, valid = Signal(job_layout(config)), Signal()
+        close = Signal(close_layout(config))
+        given = self.i.payload
+        m.d.sync += [job.eq(given), valid.eq(self.i.valid), close.eq(self.close)]
+        m.d.comb += [
+            line_read.addr.eq(given.line), root.enable.eq(1), root.index.eq(given.root),
+            *(read.addr.eq(given.slot) for read in slot_reads), self.ready.eq(root.ready),
+        ]
+
+        # The next cycle.
+        slot_data, held = Signal(8 * LINE_BYTES), Signal(8 * LINE_BYTES)
+        m.d.comb += [
+            slot_data.eq(Mux(job.zero, 0, Cat(read.data for read in slot_reads))),
+            held.eq(Mux(job.in_slot, slot_data, line_read.data)),
+        ]
+        changed = Signal(8 * LINE_BYTES)
+        self._access(m, valid, job, close, held, changed)
+        self._count(m, valid, job, held, root, changed)
+
+        fills, evicts = (valid & (job.job == kind) for kind in (Job.FILL, Job.EVICT))
+        claims = valid & (job.job == Job.ANSWER) & self._claims
+        raises = self._raises
+        slot_changes = Signal()
+        m.d.comb += [
+            line_write.addr.eq(job.line),
+            line_write.en.eq(fills | claims | (valid & (job.job == Job.CLOSE))
+                             | (raises & ~job.in_slot & ~job.in_root)),
+            line_write.data.eq(Mux(fills, slot_data, changed)),
+            slot_changes.eq(evicts | (raises & job.in_slot)),
+            self.raised.eq(raises & job.in_slot), self.raised_entry.eq(job.slot),
+            self.row.ready.eq(~slot_changes),
+        ]
+        whole = Mux(evicts, line_read.data, changed)
+        row = self.row.payload
+        for number, write in enumerate(slot_writes):
+            m.d.comb += [
+                write.en.eq(slot_changes | (self.row.valid & (row.row == number))),
+                write.addr.eq(Mux(slot_changes, job.slot, row.entry)),
+                write.data.eq(Mux(slot_changes, whole.word_select(number, row_bits), row.data)),
+            ]
+
+        # Rows on their way out.
+        row_read = Signal(range(rows))
+        with m.If(self.read.enable):
+            m.d.sync += row_read.eq(self.read.row)
+        for number, read in enumerate(row_reads):
+            m.d.comb += [read.addr.eq(self.read.entry), read.en.eq(self.read.enable)]
+            with m.If(row_read == number):
+                m.d.comb += self.read.data.eq(read.data)
+        return m
+
+    def _access(self, m: Module, valid: Value, job: data.View, close: data.View, held: Signal,
+                changed: Signal) -> None:
+        """Answer accesses; store versions and tags."""
+        config = self._config
+        shape = config.leaf
+        leaf = leaf_layout(config)
+        before, after = Signal(leaf), Signal(leaf)
+        place = job.place[:(shape.lines - 1).bit_length()]
+        owned, version, self._claims = Signal(), Signal(shape.version_bits), Signal()
+        m.d.comb += [
+            before.eq(held), after.eq(before), version.eq(before.version[place]),
+            owned.eq(before.owner == job.domain[:shape.owner_bits]),
+            self._claims.eq(job.write & job.claim & (before.owner == 0) & (job.domain != 0)),
+        ]
+        answer = Signal(answer_layout(config), reset_less=True)
+        m.d.comb += self.answer.payload.eq(answer)
+        outcome = Signal(Outcome)
+        with m.If(job.job == Job.REFUSE):
+            m.d.comb += outcome.eq(job.outcome)
+        with m.Elif(~((owned & (job.domain != 0)) | self._claims)):
+            m.d.comb += outcome.eq(Outcome.DENIED)
+        with m.Elif(job.write & version.all()):
+            m.d.comb += outcome.eq(Outcome.EXHAUSTED)
+        with m.Else():
+            m.d.comb += outcome.eq(Outcome.GRANTED)
+        answers = valid & ((job.job == Job.ANSWER) | (job.job == Job.REFUSE))
+        m.d.sync += [
+            self.answer.valid.eq(answers), answer.id.eq(job.source), answer.outcome.eq(outcome),
+            answer.response.eq(job.response), answer.version.eq(version),
+            answer.tag.eq(before.tag[place]),
+            answer.line_valid.eq(before.valid.bit_select(place, 1)),
+        ]
+        m.d.comb += [
+            self.cancel.eq(valid & (job.job == Job.ANSWER) & job.write
+                           & (outcome != Outcome.GRANTED)),
+            self.cancel_entry.eq(job.source),
+        ]
+        with m.If(job.job == Job.CLOSE):
+            m.d.comb += [
+                after.version[close.place].eq(close.version),
+                after.tag[close.place].eq(close.tag),
+                after.valid.eq(before.valid | (1 << close.place)),
+            ]
+        with m.Else():
+            m.d.comb += after.owner.eq(job.domain)
+        with m.If(job.job != Job.RAISE):
+            m.d.comb += changed.eq(after)
+
+    def _count(self, m: Module, valid: Value, job: data.View, held: Signal, root: Root,
+               changed: Signal) -> None:
+        """Give entries their counters; raise counters."""
+        config = self._config
+        counters = data.StructLayout({"old": COUNTER_FIELD_BITS, "new": COUNTER_FIELD_BITS})
+        m.submodules.counters = memory = Memory(
+            shape=counters, depth=config.node_entries, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        before, after = Signal(node_layout()), Signal(node_layout())
+        old, new, spent = Signal(COUNTER_FIELD_BITS), Signal(COUNTER_FIELD_BITS), Signal()
+        raising, self._raises = Signal(), Signal()
+        place = job.place[:3]
+        m.d.comb += [
+            before.eq(held), after.eq(before),
+            old.eq(Mux(job.in_root, root.counter, before.counter[place])), new.eq(old + 1),
+            spent.eq(old[:config.counter_bits].all()),
+            raising.eq(valid & (job.job == Job.RAISE)), self._raises.eq(raising & ~spent),
+            after.counter[place].eq(new),
+            root.write.eq(self._raises & job.in_root), root.value.eq(new),
+            self.counted.eq((valid & (job.job == Job.GET)) | self._raises),
+            self.counted_entry.eq(job.source), self.counter_zero.eq(old == 0),
+            self.parent_trusted.eq(job.trusted), self.parent.eq(job.parent),
+            self.exhausted.eq(raising & spent), self.exhausted_entry.eq(job.source),
+            write.en.eq(self.counted), write.addr.eq(job.source),
+            write.data.old.eq(old), write.data.new.eq(new),
+            read.addr.eq(self.look_entry), self.old.eq(read.data.old), self.new.eq(read.data.new),
+        ]
+        with m.If(job.job == Job.RAISE):
+            m.d.comb += changed.eq(after)

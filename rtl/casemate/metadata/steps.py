@@ -1,0 +1,318 @@
+"""The unit's pipeline: chooses an operation, looks it up, decides what becomes of it."""
+
+from amaranth import Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..config import EngineConfig
+from .contents import Job, job_layout
+from .directory import Directory
+from .entry import peer_count
+from .interface import Access, Outcome, access_layout, close_layout
+from .layouts import Operation, operation_layout, parent_index, set_of
+from .pins import Pins
+from .table import NodeTable, named_node_layout
+
+__all__ = ["Steps"]
+
+
+class Steps(wiring.Component):
+    """One operation per cycle. Latency: 1 cycle until it is looked up; its job is then done next.
+
+    First come the ends of writes, then accesses that were parked, entries that want a counter, new
+    accesses, walks that leave, the sweeper. A walk leaves only when nobody who waits for it is
+    about to look: what waits for a leaf finds it.
+
+    Parameters
+    ----------
+    directory, table, pins:
+        What it looks up and changes.
+
+    Members
+    -------
+    close: In(stream.Signature(close_layout(config), always_ready=True))
+    retry, access: In(stream.Signature(access_layout(config)))
+    request, leave: In(stream.Signature(named_node_layout(config)))
+    sweep: In(stream.Signature(operation_layout(config)))
+    eager: In(1)
+        Somebody who was parked is about to look.
+    locked: In(1)
+        Accesses are refused.
+    enable: In(1)
+        The unit is ready.
+    job: Out(stream.Signature(job_layout(config), always_ready=True))
+    job_close: Out(close_layout(config))
+    park: Out(1), park_id: Out(entry_id_bits), park_on: Out(range(peers + 1))
+        An access must wait; ``park_on`` is also that of an entry.
+    swept: Out(1), again: Out(1)
+        End of the sweeper's operation.
+    hit, miss, evicted: Out(1)
+        For the statistics: an access found its leaf in the cache; a leaf or node is fetched; one is
+        written back.
+    """
+
+    close: stream.Interface
+    retry: stream.Interface
+    access: stream.Interface
+    request: stream.Interface
+    leave: stream.Interface
+    sweep: stream.Interface
+    job: stream.Interface
+
+    def __init__(self, config: EngineConfig, *, directory: Directory, table: NodeTable,
+                 pins: Pins):
+        self._config = config
+        self._directory, self._table, self._pins = directory, table, pins
+        peers = peer_count(config)
+        access, node = (stream.Signature(layout(config))
+                        for layout in (access_layout, named_node_layout))
+        super().__init__({
+            "close": In(stream.Signature(close_layout(config), always_ready=True)),
+            "retry": In(access), "access": In(access), "request": In(node), "leave": In(node),
+            "sweep": In(stream.Signature(operation_layout(config))),
+            "eager": In(1), "locked": In(1), "enable": In(1),
+            "job": Out(stream.Signature(job_layout(config), always_ready=True)),
+            "job_close": Out(close_layout(config)),
+            "park": Out(1), "park_id": Out(config.entry_id_bits), "park_on": Out(range(peers + 1)),
+            "swept": Out(1), "again": Out(1),
+            "hit": Out(1), "miss": Out(1), "evicted": Out(1),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        self._operation = Signal(operation_layout(self._config))
+        self._valid = Signal()
+        self._choose(m)
+        self._decide(m)
+        return m
+
+    # -- the choice --------------------------------------------------------------------------
+
+    def _access(self, payload: Value) -> list:
+        """Assign the operation of an access."""
+        config, chosen = self._config, self._chosen
+        place_bits = (config.leaf.lines - 1).bit_length()
+        leaf = payload.line[place_bits:]
+        return [
+            chosen.operation.eq(Operation.ACCESS), chosen.level.eq(0), chosen.index.eq(leaf),
+            chosen.source.eq(payload.id), chosen.place.eq(payload.line[:place_bits]),
+            chosen.write.eq(payload.access == Access.WRITE), chosen.domain.eq(payload.domain),
+            chosen.claim.eq(payload.claim), chosen.set.eq(set_of(config, 0, leaf)),
+        ]
+
+    def _choose(self, m: Module) -> None:
+        config, pins = self._config, self._pins
+        self._chosen = chosen = Signal(operation_layout(config))
+        valid = Signal()
+        close, request, leave = self.close, self.request.payload, self.leave.payload
+        quiet = Signal()  # nobody who was parked is about to look, or looking
+        m.d.comb += [
+            pins.entry.eq(close.payload.entry), pins.unpin.eq(close.valid),
+            pins.unpin_entry.eq(close.payload.entry),
+            quiet.eq(~self.eager & ~(self._valid & (
+                (self._operation.operation == Operation.ACCESS)
+                | (self._operation.operation == Operation.GET)
+                | (self._operation.operation == Operation.RAISE)))),
+        ]
+        with m.If(close.valid & close.payload.store):
+            m.d.comb += [
+                valid.eq(1), chosen.operation.eq(Operation.CLOSE), chosen.set.eq(pins.set),
+                chosen.way.eq(pins.way)]
+        with m.Elif(~self.enable):
+            pass
+        with m.Elif(self.retry.valid):
+            m.d.comb += [valid.eq(1), self.retry.ready.eq(1), *self._access(self.retry.payload)]
+        with m.Elif(self.request.valid):
+            m.d.comb += [
+                valid.eq(1), self.request.ready.eq(1), chosen.source.eq(request.entry),
+                chosen.operation.eq(Mux(request.write_back, Operation.RAISE, Operation.GET)),
+            ]
+            for level in range(config.levels):
+                index, place = parent_index(config, level, request.index)
+                with m.If(request.level == level):
+                    m.d.comb += [
+                        chosen.level.eq(level + 1), chosen.index.eq(index), chosen.place.eq(place),
+                        chosen.set.eq(set_of(config, level + 1, index))]
+        with m.Elif(self.access.valid):
+            m.d.comb += [valid.eq(1), self.access.ready.eq(1), *self._access(self.access.payload)]
+        with m.Elif(self.leave.valid & quiet):
+            m.d.comb += [
+                valid.eq(1), self.leave.ready.eq(1), chosen.operation.eq(Operation.LEAVE),
+                chosen.source.eq(leave.entry), chosen.level.eq(leave.level),
+                chosen.index.eq(leave.index), chosen.set.eq(
+                    set_of(config, leave.level, leave.index))]
+        with m.Elif(self.sweep.valid):
+            m.d.comb += [valid.eq(1), self.sweep.ready.eq(1), chosen.eq(self.sweep.payload)]
+        m.d.sync += [self._valid.eq(valid), self._operation.eq(chosen),
+                     self.job_close.eq(close.payload)]
+
+    # -- the decision ------------------------------------------------------------------------
+
+    def _decide(self, m: Module) -> None:
+        directory, table, pins = self._directory, self._table, self._pins
+        operation, job = self._operation, self.job.payload
+        peers = peer_count(self._config)
+        ways = len(directory.pinned)
+        m.d.comb += [
+            directory.set.eq(operation.set), directory.level.eq(operation.level),
+            directory.index.eq(operation.index), directory.look_way.eq(operation.way),
+            directory.pinned.eq(pins.pinned), pins.look_set.eq(operation.set),
+            pins.pin_set.eq(operation.set), pins.pin_way.eq(directory.way),
+            pins.pin_entry.eq(operation.source),
+            table.look_level.eq(operation.level), table.look_index.eq(operation.index),
+            table.pool_level.eq(operation.level), table.allocate_index.eq(operation.index),
+            table.park_entry.eq(operation.source), table.poison_entry.eq(operation.source),
+            table.poison_response.eq(table.found_state.response),
+            table.free_entry.eq(operation.source), table.park_on.eq(self.park_on),
+            self.park_id.eq(operation.source), self.park_on.eq(table.found_peer),
+            job.source.eq(operation.source), job.place.eq(operation.place),
+            job.write.eq(operation.write), job.domain.eq(operation.domain),
+            job.claim.eq(operation.claim), job.line.eq(operation.set * ways + directory.way),
+            job.slot.eq(table.found_entry), job.zero.eq(table.found_state.zero),
+            job.root.eq(operation.index), job.parent.eq(table.found_peer),
+            job.response.eq(table.found_state.response),
+        ]
+        with m.If(self._valid):
+            with m.Switch(operation.operation):
+                with m.Case(Operation.ACCESS):
+                    self._decide_access(m)
+                with m.Case(Operation.CLOSE):
+                    m.d.comb += [self.job.valid.eq(1), job.job.eq(Job.CLOSE),
+                                 job.line.eq(operation.set * ways + operation.way)]
+                with m.Case(Operation.GET):
+                    self._decide_get(m)
+                with m.Case(Operation.RAISE):
+                    self._decide_raise(m)
+                with m.Case(Operation.LEAVE):
+                    self._decide_leave(m)
+                with m.Case(Operation.SWEEP):
+                    self._decide_sweep(m)
+
+    def _miss(self, m: Module, park: Signal, *, write_back: bool) -> None:
+        """Take an entry to fetch what was looked up, or wait for a free one."""
+        table = self._table
+        m.d.comb += [park.eq(1), table.pool_write_back.eq(write_back)]
+        with m.If(table.pool_free):
+            m.d.comb += [table.allocate.eq(1), table.allocate_fetch.eq(1),
+                         self.park_on.eq(table.pool_peer), self.miss.eq(1)]
+        with m.Else():
+            m.d.comb += self.park_on.eq(peer_count(self._config))
+
+    def _touch(self, m: Module, *, dirty: Value | int) -> None:
+        """Mark the way that was hit as used, and perhaps as changed."""
+        directory = self._directory
+        m.d.comb += [
+            directory.touch.eq(1), directory.change.eq(dirty),
+            directory.change_way.eq(directory.way), directory.change_state.valid.eq(1),
+            directory.change_state.dirty.eq(1), directory.change_state.level.eq(
+                self._operation.level),
+            directory.change_state.index.eq(self._operation.index),
+        ]
+
+    def _decide_access(self, m: Module) -> None:
+        directory, table = self._directory, self._table
+        operation, job, found = self._operation, self.job.payload, table.found_state
+        with m.If(self.locked):
+            m.d.comb += [self.job.valid.eq(1), job.job.eq(Job.REFUSE),
+                         job.outcome.eq(Outcome.FAILED)]
+        with m.Elif(directory.hit):
+            self._touch(m, dirty=operation.write)
+            m.d.comb += [self.job.valid.eq(1), job.job.eq(Job.ANSWER), self.hit.eq(1),
+                         self._pins.pin.eq(operation.write)]
+        with m.Elif(table.found & found.failed):
+            m.d.comb += [
+                self.job.valid.eq(1), job.job.eq(Job.REFUSE),
+                job.outcome.eq(Mux(found.response[1], Outcome.BUS_ERROR, Outcome.FAILED))]
+        with m.Elif(table.found & found.trusted & ~operation.write):
+            m.d.comb += [self.job.valid.eq(1), job.job.eq(Job.ANSWER), job.in_slot.eq(1)]
+        with m.Elif(table.found):
+            m.d.comb += self.park.eq(1)
+        with m.Else():
+            self._miss(m, self.park, write_back=False)
+
+    def _decide_get(self, m: Module) -> None:
+        directory, table, job = self._directory, self._table, self.job.payload
+        found = table.found_state
+        m.d.comb += job.job.eq(Job.GET)
+        with m.If(self._operation.level == self._config.levels):
+            m.d.comb += [self.job.valid.eq(1), job.in_root.eq(1), job.trusted.eq(1)]
+        with m.Elif(directory.hit):
+            self._touch(m, dirty=0)
+            m.d.comb += [self.job.valid.eq(1), job.trusted.eq(1)]
+        with m.Elif(table.found & found.failed):
+            m.d.comb += table.poison.eq(1)
+        with m.Elif(table.found & found.readable):
+            m.d.comb += [self.job.valid.eq(1), job.in_slot.eq(1), job.trusted.eq(found.trusted)]
+        with m.Elif(table.found):
+            m.d.comb += table.park.eq(1)
+        with m.Else():
+            self._miss(m, table.park, write_back=False)
+
+    def _decide_raise(self, m: Module) -> None:
+        directory, table, job = self._directory, self._table, self.job.payload
+        found = table.found_state
+        m.d.comb += [job.job.eq(Job.RAISE), job.trusted.eq(1)]
+        with m.If(self._operation.level == self._config.levels):
+            m.d.comb += [self.job.valid.eq(1), job.in_root.eq(1)]
+        with m.Elif(directory.hit):
+            self._touch(m, dirty=1)
+            m.d.comb += self.job.valid.eq(1)
+        with m.Elif(table.found & found.failed):
+            m.d.comb += table.poison.eq(1)
+        with m.Elif(table.found & found.open):
+            m.d.comb += [self.job.valid.eq(1), job.in_slot.eq(1)]
+        with m.Elif(table.found):
+            m.d.comb += table.park.eq(1)
+        with m.Else():
+            self._miss(m, table.park, write_back=True)
+
+    def _evict(self, m: Module, way: Value, state: Value) -> None:
+        """Take a changed leaf or node out of the cache, into a write-back."""
+        directory, table, job = self._directory, self._table, self.job.payload
+        m.d.comb += [
+            table.allocate.eq(1), table.allocate_fetch.eq(0), table.allocate_index.eq(state.index),
+            self.job.valid.eq(1), job.job.eq(Job.EVICT), job.slot.eq(table.pool_entry),
+            job.line.eq(self._operation.set * len(directory.pinned) + way),
+            directory.change.eq(1), directory.change_way.eq(way),
+            directory.change_state.eq(0), self.evicted.eq(1),
+        ]
+
+    def _decide_leave(self, m: Module) -> None:
+        """Into the cache; a changed victim leaves first, and the walk comes again.
+
+        A node need not stay: whoever waited has its counter. A leaf must, so that writes find it.
+        """
+        directory, table, job = self._directory, self._table, self.job.payload
+        operation, found, victim = self._operation, table.found_state, directory.victim_state
+        m.d.comb += [table.pool_level.eq(victim.level), table.pool_write_back.eq(1)]
+        with m.If(~table.found):
+            pass  # it was chosen twice, and has left
+        with m.Elif(found.failed | self.locked):
+            m.d.comb += table.free.eq(1)
+        with m.Elif(directory.room & ~(victim.valid & victim.dirty)):
+            m.d.comb += [
+                self.job.valid.eq(1), job.job.eq(Job.FILL), job.in_slot.eq(1), table.free.eq(1),
+                job.line.eq(operation.set * len(directory.pinned) + directory.victim),
+                directory.change.eq(1), directory.change_way.eq(directory.victim),
+                directory.change_state.valid.eq(1), directory.change_state.level.eq(
+                    operation.level), directory.change_state.index.eq(operation.index),
+            ]
+        with m.Elif(directory.room & table.pool_free):
+            self._evict(m, directory.victim, victim)
+        with m.Else():
+            m.d.comb += table.free.eq(operation.level != 0)
+
+    def _decide_sweep(self, m: Module) -> None:
+        directory, table = self._directory, self._table
+        operation, state = self._operation, directory.look_state
+        pinned = directory.pinned.bit_select(operation.way, 1)
+        m.d.comb += [self.swept.eq(1), table.pool_write_back.eq(1)]
+        with m.If(state.valid & (state.level == operation.level) & (state.dirty | operation.drop)):
+            with m.If(pinned):
+                m.d.comb += self.again.eq(1)
+            with m.Elif(~state.dirty):
+                m.d.comb += [directory.change.eq(1), directory.change_way.eq(operation.way)]
+            with m.Elif(table.pool_free):
+                self._evict(m, operation.way, state)
+            with m.Else():
+                m.d.comb += self.again.eq(1)

@@ -1,0 +1,157 @@
+"""The keeper of leaves and tree: metadata cache, walks, write-backs, root."""
+
+from amaranth import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from ..aes.signature import RoundKeyWrite
+from ..config import EngineConfig
+from .accesses import Accesses
+from .checker import Checker
+from .contents import Contents
+from .directory import Directory
+from .interface import MetadataSignature, failure_layout
+from .pins import Pins
+from .steps import Steps
+from .sweeper import Sweeper
+from .table import NodeTable
+
+__all__ = ["MetadataUnit", "statistics_layout"]
+
+
+def statistics_layout() -> data.StructLayout:
+    """Layout of events, a bit each, in the cycle in which they happen.
+
+    ``hit``: an access found its leaf in the cache. ``fetched``: a leaf or node is fetched, for a
+    walk or for a path that is written through. ``evicted``: a changed leaf or node leaves the
+    cache. ``stored``: a leaf or node goes to DRAM.
+    """
+    return data.StructLayout({"hit": 1, "fetched": 1, "evicted": 1, "stored": 1})
+
+
+class MetadataUnit(wiring.Component):
+    """Answers accesses from verified leaves, and keeps every counter until it is in DRAM.
+
+    An access that hits is answered 4 cycles later; one access per cycle. A miss fetches the leaf
+    and every ancestor below the first one in the cache at once, and verifies them from the top as
+    they come. Several misses are on their way at once, up to ``walks`` leaves or nodes of each
+    level; two that need one node share it.
+
+    A leaf or node that was changed is written to DRAM when its way is needed: its counter in the
+    parent is raised, in the cache if the parent is there; otherwise the parent is fetched, changed
+    and written through in its turn, without a place in the cache. So a write-back needs no way of
+    the cache, and each entry waits only for entries of the level above: with a cache of two ways
+    there is no circle.
+
+    Members
+    -------
+    data_path: In(MetadataSignature(config))
+    failure: Out(stream.Signature(failure_layout(config)))
+        Leaves and nodes that failed.
+    locked: In(1)
+        Every access, those that wait included, is answered with FAILED.
+    flush, invalidate: In(1), busy: Out(1)
+        Begin to write back everything, or to empty the cache as well; until it is done.
+    round_key: In(RoundKeyWrite(1))
+        Round keys of K4.
+    ready: Out(1)
+        Root and directory are empty and K4 is loaded; until then accesses wait.
+    idle: Out(1)
+        Nothing is on its way.
+    statistics: Out(statistics_layout())
+    """
+
+    data_path: wiring.PureInterface
+    failure: stream.Interface
+    locked: Signal
+    ready: Signal
+
+    def __init__(self, config: EngineConfig):
+        self._config = config
+        super().__init__({
+            "data_path": In(MetadataSignature(config)),
+            "failure": Out(stream.Signature(failure_layout(config))),
+            "locked": In(1), "flush": In(1), "invalidate": In(1), "busy": Out(1),
+            "round_key": In(RoundKeyWrite(1)), "ready": Out(1), "idle": Out(1),
+            "statistics": Out(statistics_layout()),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config, path = self._config, self.data_path
+        m.submodules.directory = directory = Directory(config)
+        m.submodules.table = table = NodeTable(config)
+        m.submodules.pins = pins = Pins(config)
+        m.submodules.steps = steps = Steps(config, directory=directory, table=table, pins=pins)
+        m.submodules.accesses = accesses = Accesses(config)
+        m.submodules.contents = contents = Contents(config)
+        m.submodules.checker = checker = Checker(config)
+        m.submodules.sweeper = sweeper = Sweeper(config)
+
+        connect(m, flipped(self.round_key), checker.round_key)
+        connect(m, table.failure, flipped(self.failure))
+        connect(m, accesses.retry, steps.retry)
+        connect(m, table.request, steps.request)
+        connect(m, table.leave, steps.leave)
+        connect(m, sweeper.o, steps.sweep)
+        connect(m, table.pad, checker.pad)
+        connect(m, table.seal, checker.seal)
+        connect(m, steps.job, contents.i)
+        connect(m, checker.slot, contents.row)
+        connect(m, checker.read, contents.read)
+        for ours, theirs in (
+                (path.answer, contents.answer), (path.fetch, table.fetch),
+                (path.store, checker.store), (path.drain, checker.drain)):
+            m.d.comb += [ours.valid.eq(theirs.valid), ours.payload.eq(theirs.payload)]
+            if theirs is not contents.answer:
+                m.d.comb += theirs.ready.eq(ours.ready)
+        m.d.comb += [
+            steps.close.valid.eq(path.close.valid), steps.close.payload.eq(path.close.payload),
+            checker.row.valid.eq(path.row.valid), checker.row.payload.eq(path.row.payload),
+            path.row.ready.eq(checker.row.ready),
+            accesses.i.valid.eq(path.access.valid), accesses.i.payload.eq(path.access.payload),
+            path.access.ready.eq(accesses.i.ready),
+            steps.access.valid.eq(path.access.valid), steps.access.payload.eq(path.access.payload),
+            accesses.direct.eq(steps.access.ready),
+        ]
+
+        m.d.comb += [
+            self.ready.eq(directory.ready & contents.ready & checker.loaded),
+            steps.enable.eq(self.ready), steps.locked.eq(self.locked),
+            steps.eager.eq(accesses.eager | table.eager),
+            accesses.locked.eq(self.locked), accesses.room.eq(table.walk_room),
+            accesses.read_end.eq(table.read_end), accesses.write_end.eq(table.write_end),
+            accesses.park.eq(steps.park), accesses.park_id.eq(steps.park_id),
+            accesses.park_on.eq(steps.park_on),
+            contents.close.eq(steps.job_close), contents.look_entry.eq(checker.look_entry),
+            checker.old.eq(contents.old), checker.new.eq(contents.new),
+            checker.address.eq(table.address_of(
+                checker.address_entry.level, checker.address_entry.index)),
+            pins.cancel.eq(contents.cancel), pins.cancel_entry.eq(contents.cancel_entry),
+        ]
+        # What happens to entries.
+        good = ~path.stored_response[1]
+        for name, parts in (("counted", ("counter_zero", "parent_trusted", "parent")),
+                            ("raised", ()), ("exhausted", ())):
+            m.d.comb += [
+                getattr(table, f"{name}_entry").eq(getattr(contents, f"{name}_entry")),
+                *(getattr(table, part).eq(getattr(contents, part)) for part in (name, *parts)),
+            ]
+        for name, part in (("arrive", "arrive_response"), ("check", "check_good")):
+            m.d.comb += [getattr(table, each).eq(getattr(checker, each))
+                         for each in (name, f"{name}_entry", part)]
+        with m.If(path.stored):
+            m.d.comb += [table.unstored.eq(~good), table.unstored_entry.eq(path.stored_entry)]
+        m.d.comb += table.stored.eq(path.stored & good)
+        m.d.comb += table.stored_entry.eq(path.stored_entry)
+
+        m.d.comb += [
+            sweeper.flush.eq(self.flush), sweeper.invalidate.eq(self.invalidate),
+            self.busy.eq(sweeper.busy), sweeper.done.eq(steps.swept),
+            sweeper.again.eq(steps.again), sweeper.written.eq(table.write_backs_idle),
+            self.idle.eq(table.idle & ~sweeper.busy),
+            self.statistics.hit.eq(steps.hit), self.statistics.fetched.eq(steps.miss),
+            self.statistics.evicted.eq(steps.evicted),
+            self.statistics.stored.eq(path.store.valid & path.store.ready),
+        ]
+        return m
