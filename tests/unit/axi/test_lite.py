@@ -91,6 +91,31 @@ def test_an_access_waits_and_happens_once():
     run(dut, bench)
 
 
+def test_an_access_waits_until_the_response_before_it_was_taken():
+    dut = Registers()
+
+    async def bench(ctx):
+        for value in (1, 2):
+            ctx.set(dut.i.awaddr, 60 if value == 1 else 0)
+            ctx.set(dut.i.wdata, value)
+            ctx.set(dut.i.awvalid, 1)
+            ctx.set(dut.i.wvalid, 1)
+            await ctx.tick().until(dut.i.awready)
+        ctx.set(dut.i.awvalid, 0)
+        ctx.set(dut.i.wvalid, 0)
+        for _ in range(5):
+            await ctx.tick()
+            assert ctx.get(dut.i.bvalid) and ctx.get(dut.i.bresp) == Response.SLVERR.value
+        assert (await LiteManager(dut.i, ctx).read(0))[0] == 0
+        ctx.set(dut.i.bready, 1)
+        await ctx.tick()
+        assert not ctx.get(dut.i.bvalid)
+        await ctx.tick()
+        assert ctx.get(dut.i.bvalid) and ctx.get(dut.i.bresp) == Response.OKAY.value
+
+    run(dut, bench)
+
+
 def test_neither_direction_starves_the_other():
     dut = Registers()
     done = {"b": 0, "r": 0}

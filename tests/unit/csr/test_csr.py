@@ -126,7 +126,8 @@ def test_a_sweep_is_asked_for_once_and_its_end_interrupts(fields, sweep):
         ctx.set(dut.sweeping, 1)
         await ctx.tick().repeat(3)
         assert not ctx.get(dut.sweep.valid)
-        await driver.write("command", flush=1)  # ignored
+        for ignored in ("flush", "invalidate"):
+            await driver.write("command", **{ignored: 1})
         assert (await driver.read("status"))["sweeping"] == 1
         assert not ctx.get(dut.irq)
         assert (await driver.read("interrupt_state"))["sweep_done"] == 0
