@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-from casemate.config import EngineConfig
+from casemate.config import EngineConfig, LeafShape
 from numpy.typing import NDArray
 
 from casemate_sim.files import whole_file
@@ -36,6 +36,12 @@ class DomainSecrets:
     generation: int = 0
     encrypt: bool
     authenticate: bool = False
+
+    @property
+    def mode(self) -> str:
+        """``plain``, ``xts``, ``integrity`` or ``full``."""
+        names = ("plain", "xts"), ("integrity", "full")
+        return names[self.authenticate][self.encrypt]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +113,7 @@ def package_versions() -> dict[str, str]:
 def write_dump(directory: Path | str, *, config: EngineConfig,
                image: Iterable[tuple[int, bytes]], expected: Expected, secrets: Secrets,
                stats: Mapping[str, object],
-               root: NDArray[np.uint64] | None = None,
+               root_counters: NDArray[np.uint64] | None = None,
                versions: Mapping[str, str] | None = None) -> None:
     """Write the dump of one simulation.
 
@@ -125,8 +131,9 @@ def write_dump(directory: Path | str, *, config: EngineConfig,
         Keys and modes.
     stats:
         Content of ``stats.json``.
-    root:
-        The root counters, ``root_counters`` of them; all zero if None, as in modes without tree.
+    root_counters:
+        The root after the flush, ``uint64``, shape (``config.root_counters``,); all zero if None,
+        as in modes without tree.
     versions:
         Versions of tools and packages; those of :func:`package_versions` if None.
 
@@ -139,7 +146,8 @@ def write_dump(directory: Path | str, *, config: EngineConfig,
     with _named(directory):
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "config.json").unlink(missing_ok=True)
-    counters = np.zeros(config.root_counters, "<u8") if root is None else root.astype("<u8")
+    counters = (np.zeros(config.root_counters, "<u8") if root_counters is None
+                else root_counters.astype("<u8"))
     if counters.shape != (config.root_counters,):
         raise DumpError(f"{len(counters)} root counters; the configuration has "
                         f"{config.root_counters}")
@@ -157,10 +165,12 @@ def write_dump(directory: Path | str, *, config: EngineConfig,
     _write_json(directory / "secrets.json", secrets.as_dict(config.aes_bits))
     _write_json(directory / "stats.json", stats)
     regions = config.regions
+    # Only a shape that is not the contract's is written down.
+    shape = {} if config.leaf == LeafShape() else {"leaf": asdict(config.leaf)}
     _write_json(directory / "config.json", {
         "data_bytes": config.data_bytes, "data_base": config.data_base,
         "leaf_base": regions[1].base, "node_bases": [region.base for region in regions[2:]],
-        "root_counters": config.root_counters, "aes_bits": config.aes_bits,
+        "root_counters": config.root_counters, "aes_bits": config.aes_bits, **shape,
         "name": config.name, "digest": config.digest,
         "versions": dict(package_versions() if versions is None else versions),
     })
