@@ -123,6 +123,7 @@ def test_a_sweep_is_asked_for_once_and_its_end_interrupts(fields, sweep):
         assert (await driver.read("command"))["flush"] == 1
         ctx.set(dut.sweep.ready, 1)
         await ctx.tick()
+        ctx.set(dut.sweep.ready, 0)
         ctx.set(dut.sweeping, 1)
         await ctx.tick().repeat(3)
         assert not ctx.get(dut.sweep.valid)
