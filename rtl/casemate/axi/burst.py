@@ -9,7 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import EngineConfig
-from ..engine.layouts import OFFSET_BITS, chunk_layout, command_layout
+from ..engine.layouts import OFFSET_BITS, chunk_layout, command_layout, ownership_fields
 from .signature import Burst
 
 __all__ = ["BurstSplitter"]
@@ -78,6 +78,7 @@ class BurstSplitter(wiring.Component):
             self.o.payload.slot.eq(command.slot),
             self.o.payload.encrypt.eq(command.encrypt),
             self.o.payload.attributes.eq(command.attributes),
+            *(self.o.payload[name].eq(command[name]) for name in ownership_fields(config)),
             outside.eq(address[window.start:] != config.data_base >> window.start
                        if len(window) else 0),
             self.o.payload.refused.eq(command.refused | outside),

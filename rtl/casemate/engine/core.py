@@ -9,13 +9,18 @@ from ..aes.cipher import Direction
 from ..aes.signature import RoundKeyWrite
 from ..config import EngineConfig
 from ..domain.slots import LookupSignature
+from ..metadata.interface import MetadataSignature
 from ..modes.xts import XtsCipher
+from .authentication import Authentication
+from .bus_share import BusShare
 from .host_port import HostPort, host_signature
 from .memory_port import MemoryPort, memory_signature
 from .read_return import ReadReturn
 from .read_table import ReadTable
+from .reports import report_layout
 from .row_router import RowRouter
 from .tweaks import Tweaks
+from .versioned_tweaks import VersionedTweaks
 from .write_buffer import WriteBuffer
 from .write_bursts import WriteBursts
 from .write_collector import WriteCollector
@@ -26,7 +31,9 @@ __all__ = ["Core"]
 
 
 class Core(wiring.Component):
-    """Reads and writes lines, non-blocking, in the modes `plain` and `xts`.
+    """Reads and writes lines, non-blocking, in the modes `plain`, `xts`, `integrity` and `full`.
+
+    The last two need a tree.
 
     Latency that it adds to a read on an idle system, in cycles, counted on the first beat: `plain`
     2; `xts` 3 plus the latency of the data cipher; one more with ``register_requests``. Throughput:
@@ -39,8 +46,17 @@ class Core(wiring.Component):
         To ``DomainSlots``.
     data_key, tweak_key: In(RoundKeyWrite(domain_slots))
         Round keys of K1 and K2.
+    tree: Out(MetadataSignature(config))
+        With a tree: the keeper of leaves and tree.
+    tag_key: In(RoundKeyWrite(domain_slots))
+        With a tree: round keys of K3.
+    lock: In(domain_slots)
+        With a tree: slots whose domains are refused. What is in flight for them is answered SLVERR
+        with zeros, and stores nothing that has not left yet: their keys may be erased at once.
+    report: Out(stream.Signature(report_layout(config))), reports_lost: Out(1)
+        With a tree: see ``Reports``.
     idle: Out(1)
-        Nothing is in flight.
+        Nothing is in flight, and no hash key is being computed.
     """
 
     def __init__(self, config: EngineConfig):
@@ -52,6 +68,12 @@ class Core(wiring.Component):
             "data_key": In(RoundKeyWrite(config.domain_slots)),
             "tweak_key": In(RoundKeyWrite(config.domain_slots)),
             "idle": Out(1),
+            **({} if config.tree is None else {
+                "tree": Out(MetadataSignature(config)),
+                "tag_key": In(RoundKeyWrite(config.domain_slots)),
+                "lock": In(config.domain_slots),
+                "report": Out(stream.Signature(report_layout(config))), "reports_lost": Out(1),
+            }),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -67,16 +89,18 @@ class Core(wiring.Component):
         m.submodules.write_bursts = bursts = WriteBursts(config)
         m.submodules.write_sender = sender = WriteSender(config)
         m.submodules.row_router = router = RowRouter(config)
-        m.submodules.tweaks = tweaks = Tweaks(config)
+        tree = config.tree is not None
+        m.submodules.tweaks = tweaks = VersionedTweaks(config) if tree else Tweaks(config)
         m.submodules.decrypt = decrypt = XtsCipher(
             config.data_cipher, aes_bits=config.aes_bits, direction=Direction.DECRYPT,
-            lanes=config.lanes, keys=config.domain_slots, entries=2**config.memory_id_bits, tag=2)
+            lanes=config.lanes, keys=config.domain_slots, entries=2**config.entry_id_bits, tag=2)
         m.submodules.encrypt = encrypt = XtsCipher(
             config.data_cipher, aes_bits=config.aes_bits, direction=Direction.ENCRYPT,
             lanes=config.lanes, keys=config.domain_slots, entries=config.write_entries, tag=0)
 
         connect(m, flipped(self.host), host.axi)
-        connect(m, memory.axi, flipped(self.memory))
+        if not tree:
+            connect(m, memory.axi, flipped(self.memory))
         connect(m, host.read_lookup, flipped(self.read_lookup))
         connect(m, host.write_lookup, flipped(self.write_lookup))
         connect(m, flipped(self.tweak_key), tweaks.round_key)
@@ -85,8 +109,8 @@ class Core(wiring.Component):
                 m.d.comb += getattr(cipher.round_key, name).eq(getattr(self.data_key, name))
 
         # An entry's ID towards DRAM: the write table's have the upper bit set.
-        writes_from = 2 ** (config.memory_id_bits - 1)
-        read_entry, write_entry = Signal(config.memory_id_bits), Signal(config.memory_id_bits)
+        writes_from = 2 ** (config.entry_id_bits - 1)
+        read_entry, write_entry = Signal(config.entry_id_bits), Signal(config.entry_id_bits)
         m.d.comb += [
             read_entry.eq(read_table.taken), write_entry.eq(writes_from | write_table.free_index)]
 
@@ -134,9 +158,9 @@ class Core(wiring.Component):
         ]
 
         # Hazards between the two tables.
-        received = router.received[:config.read_entries]
         m.d.comb += [
-            read_table.received.eq(received), write_table.received.eq(received),
+            read_table.received.eq(router.received[:config.read_entries]),
+            write_table.received.eq(read_table.settled),
             write_table.pending.eq(read_table.pending),
             read_table.writes.eq(write_table.writes),
             read_table.written.eq(write_table.written),
@@ -159,9 +183,10 @@ class Core(wiring.Component):
             tweaks.write_request.slot.eq(write_chunk.slot),
             router.tweaked.eq(tweaks.ready),
             write_table.tweaked.eq(tweaks.ready[writes_from:]),
-            decrypt.tweak.valid.eq(tweaks.valid), decrypt.tweak.entry.eq(tweaks.id),
-            decrypt.tweak.value.eq(tweaks.value),
-            encrypt.tweak.valid.eq(tweaks.valid & tweaks.id[-1]),
+            decrypt.tweak.valid.eq(tweaks.decrypt if tree else tweaks.valid),
+            decrypt.tweak.entry.eq(tweaks.id), decrypt.tweak.value.eq(tweaks.value),
+            encrypt.tweak.valid.eq(
+                tweaks.encrypt if tree else tweaks.valid & tweaks.id[-1]),
             encrypt.tweak.entry.eq(tweaks.id[:-1]), encrypt.tweak.value.eq(tweaks.value),
         ]
 
@@ -198,7 +223,80 @@ class Core(wiring.Component):
 
         m.d.comb += self.idle.eq(
             host.idle & read_table.idle & write_table.idle & bursts.idle & ~host.r.valid)
+        if tree:
+            self._elaborate_tree(m, take_read, writes_from, write_slots)
         return m
+
+    def _elaborate_tree(self, m: Module, take_read: Signal, writes_from: int,
+                        write_slots: Memory) -> None:
+        """Add what the modes `integrity` and `full` need."""
+        config, blocks = self._config, m.submodules
+        host, memory, router, tweaks = (
+            blocks.host_port, blocks.memory_port, blocks.row_router, blocks.tweaks)
+        read_table, read_return = blocks.read_table, blocks.read_return
+        write_table, write_buffer, collector = (
+            blocks.write_table, blocks.write_buffer, blocks.write_collector)
+        m.submodules.authentication = authentication = Authentication(config)
+        m.submodules.bus_share = share = BusShare(config)
+        metadata, chunk, write_chunk = self.tree, host.read.payload, host.write.payload
+        connect(m, memory.axi, share.lines)
+        connect(m, share.axi, flipped(self.memory))
+        for name in ("fetch", "store", "drain"):
+            connect(m, flipped(getattr(metadata, name)), getattr(share, name))
+        connect(m, share.row, flipped(metadata.row))
+        connect(m, authentication.access, flipped(metadata.access))
+        connect(m, authentication.close, flipped(metadata.close))
+        connect(m, flipped(metadata.answer), authentication.answer)
+        connect(m, flipped(self.tag_key), authentication.tag_key)
+        connect(m, authentication.report, flipped(self.report))
+        connect(m, read_table.access, authentication.read_access)
+        connect(m, write_table.authentication, authentication.table)
+        connect(m, router.check, authentication.row)
+        connect(m, blocks.write_sender.stored, authentication.sent)
+        connect(m, authentication.check_tweak, tweaks.check)
+        connect(m, authentication.seal_tweak, tweaks.seal)
+        for name in ("valid", "index", "response"):
+            m.d.comb += getattr(authentication.filled, name).eq(getattr(write_buffer.filled, name))
+        for name in ("valid", "id", "passed", "response", "dropped"):
+            m.d.comb += getattr(read_return.verdict, name).eq(getattr(authentication.verdict, name))
+
+        read_authenticate = Signal(writes_from)
+        m.d.sync += read_authenticate.eq(Mux(
+            take_read,
+            (read_authenticate & ~(1 << read_table.taken))
+            | ((chunk.authenticate & ~chunk.refused) << read_table.taken),
+            read_authenticate))
+        whole = write_table.encrypt | write_table.authentication.authenticate
+        drain_slot = write_slots.read_port(domain="comb")
+        m.d.comb += [
+            metadata.stored.eq(share.stored), metadata.stored_entry.eq(share.stored_entry),
+            metadata.stored_response.eq(share.stored_response),
+            authentication.take_read.eq(take_read),
+            authentication.read_index.eq(read_table.taken), authentication.read_chunk.eq(chunk),
+            authentication.take_write.eq(collector.take),
+            authentication.write_index.eq(write_table.free_index),
+            authentication.write_chunk.eq(write_chunk),
+            read_table.answered.eq(authentication.answered),
+            authentication.sealable.eq(tweaks.sealable),
+            write_buffer.blank.eq(authentication.blank),
+            tweaks.taken.eq(
+                Mux(take_read, 1 << read_table.taken, 0)
+                | Mux(collector.take, 1 << (writes_from | write_table.free_index), 0)),
+            router.taken.eq(tweaks.taken),
+            router.authenticate.eq(Cat(
+                read_authenticate, write_table.authentication.authenticate)),
+            # Tweaks of authenticated lines start when their version is known.
+            tweaks.read.eq(take_read & chunk.encrypt & ~chunk.authenticate & ~chunk.refused),
+            tweaks.write.eq(collector.take & write_chunk.encrypt & ~write_chunk.authenticate),
+            memory.encrypt.eq(whole),
+            drain_slot.addr.eq(memory.strobe_entry),
+            memory.locked.eq(self.lock.bit_select(drain_slot.data, 1)),
+            host.lock.eq(self.lock), read_return.lock.eq(self.lock),
+            write_table.lock.eq(self.lock), authentication.lock.eq(self.lock),
+            self.reports_lost.eq(authentication.reports_lost),
+        ]
+        with m.If(authentication.loading):
+            m.d.comb += self.idle.eq(0)
 
     @staticmethod
     def _connect_cipher(m: Module, i: stream.Interface, cipher: XtsCipher,

@@ -34,13 +34,15 @@ class HostPort(wiring.Component):
     A burst is refused (SLVERR, zero data, no DRAM access) when no usable slot belongs to its
     domain, when its type is FIXED, or, chunk by chunk, outside the data window. AxLOCK is ignored:
     an exclusive access is done like any other and answered OKAY, never EXOKAY. WLAST is ignored,
-    because AWLEN says the same.
+    because AWLEN says the same. With a tree, a burst of a locked slot is refused too.
 
     Members
     -------
     axi: In(host_signature(config))
     read_lookup, write_lookup: Out(LookupSignature(config))
         To ``DomainSlots``.
+    lock: In(domain_slots)
+        Slots whose domains are refused; with a tree only.
     read: Out(stream.Signature(chunk_layout(config)))
         Chunks to read.
     write: Out(stream.Signature(chunk_layout(config)))
@@ -76,6 +78,7 @@ class HostPort(wiring.Component):
             "b": In(stream.Signature(write_response_layout(config))),
             "r": In(stream.Signature(read_beat_layout(config))),
             "idle": Out(1),
+            **({} if config.tree is None else {"lock": In(config.domain_slots)}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -100,6 +103,14 @@ class HostPort(wiring.Component):
                 command.slot.eq(lookup.slot), command.encrypt.eq(lookup.encrypt),
                 command.refused.eq(~lookup.known | (channel["burst"] == Burst.FIXED.value)),
             ]
+            if self._config.tree is not None:
+                m.d.comb += [
+                    command.authenticate.eq(lookup.authenticate),
+                    command.domain.eq(lookup.domain), command.claim.eq(channel["user"][-1]),
+                    command.refused.eq(
+                        ~lookup.known | (channel["burst"] == Burst.FIXED.value)
+                        | self.lock.bit_select(lookup.slot, 1)),
+                ]
             wiring.connect(m, splitter.o, wiring.flipped(chunks))
 
         m.d.comb += [

@@ -4,11 +4,12 @@ from amaranth import Value
 from amaranth.hdl import ValueLike
 from amaranth.lib import data
 
-from ..config import LINE_BYTES, EngineConfig
+from ..config import DOMAIN_BITS, LINE_BYTES, EngineConfig
 
 __all__ = [
-    "OFFSET_BITS", "attributes_layout", "chunk_layout", "command_layout", "next_offset",
-    "request_layout", "row_layout",
+    "OFFSET_BITS", "attributes_layout", "chunk_layout", "cipher_row_layout", "command_layout",
+    "line_layout", "memory_beat_layout", "next_offset", "ownership_fields", "request_layout",
+    "row_layout",
 ]
 
 OFFSET_BITS = (LINE_BYTES - 1).bit_length()
@@ -20,6 +21,14 @@ def attributes_layout() -> data.StructLayout:
     return data.StructLayout({"cache": 4, "prot": 3, "qos": 4})
 
 
+def ownership_fields(config: EngineConfig) -> dict[str, int]:
+    """Fields of commands and chunks that matter with a tree only.
+
+    ``authenticate`` is the domain's mode bit, ``claim`` the bit of AWUSER.
+    """
+    return {} if config.tree is None else {"authenticate": 1, "domain": DOMAIN_BITS, "claim": 1}
+
+
 def command_layout(config: EngineConfig) -> data.StructLayout:
     """Layout of one AXI burst, admitted to a domain's slot.
 
@@ -28,7 +37,7 @@ def command_layout(config: EngineConfig) -> data.StructLayout:
     return data.StructLayout({
         "address": config.address_bits, "length": 8, "size": 3, "burst": 2, "id": config.id_bits,
         "slot": range(config.domain_slots), "encrypt": 1, "refused": 1,
-        "attributes": attributes_layout(),
+        "attributes": attributes_layout(), **ownership_fields(config),
     })
 
 
@@ -43,14 +52,22 @@ def chunk_layout(config: EngineConfig) -> data.StructLayout:
         "line": config.line_bits, "offset": OFFSET_BITS, "size": 3, "wrap": OFFSET_BITS,
         "beats": OFFSET_BITS, "last": 1, "id": config.id_bits,
         "slot": range(config.domain_slots), "encrypt": 1, "refused": 1,
-        "attributes": attributes_layout(),
+        "attributes": attributes_layout(), **ownership_fields(config),
+    })
+
+
+def line_layout(config: EngineConfig) -> data.StructLayout:
+    """Layout of what the blocks with keys must know of an authenticated line in flight."""
+    return data.StructLayout({
+        "line": config.line_bits, "slot": range(config.domain_slots), "encrypt": 1,
+        "domain": DOMAIN_BITS, "claim": 1,
     })
 
 
 def request_layout(config: EngineConfig) -> data.StructLayout:
     """Layout of a line to be fetched or written; ``id`` names the entry that waits for it."""
     return data.StructLayout({
-        "id": config.memory_id_bits, "line": config.line_bits, "attributes": attributes_layout(),
+        "id": config.entry_id_bits, "line": config.line_bits, "attributes": attributes_layout(),
     })
 
 
@@ -60,9 +77,22 @@ def row_layout(config: EngineConfig) -> data.StructLayout:
     ``response`` is the DRAM's RRESP; ``data`` is zero where that is an error.
     """
     return data.StructLayout({
-        "id": config.memory_id_bits, "row": range(config.rows_per_line), "response": 2,
+        "id": config.entry_id_bits, "row": range(config.rows_per_line), "response": 2,
         "data": 8 * config.row_bytes,
     })
+
+
+def cipher_row_layout(config: EngineConfig) -> data.StructLayout:
+    """Layout of a row on its way to the decryption; the tag is the row's RRESP."""
+    return data.StructLayout({
+        "data": 8 * config.row_bytes, "row": range(config.rows_per_line),
+        "entry": range(2**config.entry_id_bits), "tag": 2, "key": range(config.domain_slots),
+    })
+
+
+def memory_beat_layout(config: EngineConfig, id_bits: int) -> data.StructLayout:
+    """One beat of the DRAM's read data channel, without RLAST."""
+    return data.StructLayout({"id": id_bits, "data": config.data_bits, "response": 2})
 
 
 def next_offset(offset: ValueLike, size: ValueLike, wrap: ValueLike) -> Value:

@@ -1,6 +1,6 @@
 """The AXI4 manager port towards the DRAM controller."""
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,11 +9,10 @@ from ..axi.signature import Burst
 from ..config import LINE_BYTES, EngineConfig
 from ..streams import Holder, Register
 from .bundles import EntryResult
-from .layouts import request_layout
-from .row_router import memory_beat_layout
+from .layouts import memory_beat_layout, request_layout
 from .write_sender import write_row_layout
 
-__all__ = ["MemoryPort", "memory_signature"]
+__all__ = ["MemoryPort", "line_signature", "memory_signature"]
 
 
 def memory_signature(config: EngineConfig) -> axi.Signature:
@@ -21,6 +20,13 @@ def memory_signature(config: EngineConfig) -> axi.Signature:
     return axi.Signature(
         data_bits=config.data_bits, address_bits=config.address_bits,
         id_bits=config.memory_id_bits)
+
+
+def line_signature(config: EngineConfig) -> axi.Signature:
+    """Signature of a bus for lines only; without a tree it is the DRAM's."""
+    return axi.Signature(
+        data_bits=config.data_bits, address_bits=config.address_bits,
+        id_bits=config.entry_id_bits)
 
 
 class MemoryPort(wiring.Component):
@@ -31,10 +37,10 @@ class MemoryPort(wiring.Component):
 
     Members
     -------
-    axi: Out(memory_signature(config))
+    axi: Out(line_signature(config))
     fill, read: In(stream.Signature(request_layout(config)))
         Lines to fetch; fills go first. Ready does not depend on the DRAM in the same cycle.
-    beat: Out(stream.Signature(memory_beat_layout(config)))
+    beat: Out(stream.Signature(memory_beat_layout(config, config.entry_id_bits)))
         Read data.
     address: In(stream.Signature(request_layout(config)))
         Lines to write.
@@ -44,6 +50,8 @@ class MemoryPort(wiring.Component):
         Entries whose whole line is written; of the others, only the bytes with a strobe.
     strobe_entry: Out(range(write_entries)), strobe: In(64)
         Look-up of an entry's strobes, combinational.
+    locked: In(1)
+        With a tree: nothing of the entry that is looked up is written.
     stored: Out(EntryResult(write_entries))
         The DRAM's response to an entry's write.
     """
@@ -59,14 +67,15 @@ class MemoryPort(wiring.Component):
         entry = range(config.write_entries)
         request = request_layout(config)
         super().__init__({
-            "axi": Out(memory_signature(config)),
+            "axi": Out(line_signature(config)),
             "fill": In(stream.Signature(request)), "read": In(stream.Signature(request)),
-            "beat": Out(stream.Signature(memory_beat_layout(config))),
+            "beat": Out(stream.Signature(memory_beat_layout(config, config.entry_id_bits))),
             "address": In(stream.Signature(request)),
             "drain": In(stream.Signature(write_row_layout(config))),
             "encrypt": In(config.write_entries),
             "strobe_entry": Out(entry), "strobe": In(LINE_BYTES),
             "stored": Out(EntryResult(config.write_entries)),
+            **({} if config.tree is None else {"locked": In(1)}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -131,6 +140,13 @@ class MemoryPort(wiring.Component):
             self.stored.valid.eq(axi.bvalid), self.stored.index.eq(axi.bid),
             self.stored.response.eq(axi.bresp),
         ]
+        if config.tree is not None:
+            # A beat that DRAM has seen and not yet taken must stay as it is.
+            stalled, kept, nothing = Signal(), Signal(), Signal()
+            m.d.comb += nothing.eq(Mux(stalled, kept, self.locked))
+            m.d.sync += [stalled.eq(axi.wvalid & ~axi.wready), kept.eq(nothing)]
+            with m.If(nothing):
+                m.d.comb += [axi.wdata.eq(0), axi.wstrb.eq(0)]
         if parts > 1:
             with m.If(axi.wvalid & axi.wready):
                 m.d.sync += part.eq(part + 1)

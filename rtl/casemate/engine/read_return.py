@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from ..axi.signature import Response
 from ..config import EngineConfig
 from ..streams import Picker
+from .bundles import Verdict
 from .id_order import IdOrder
 from .layouts import chunk_layout, next_offset, row_layout
 
@@ -29,12 +30,18 @@ class ReadReturn(wiring.Component):
     that rows are always accepted. One beat per cycle, across chunks and IDs too. Once a chunk has
     begun, its beats follow each other without another ID's between them.
 
+    Nothing of an authenticated line leaves before its verdict: its rows wait in the buffer, and
+    those that come later may go straight on. A line that did not pass, and whatever belongs to a
+    locked slot when it leaves, is zeros.
+
     Members
     -------
     take: In(1), take_index: In(range(read_entries)), chunk: In(chunk_layout(config))
         An entry is taken for a chunk.
     row: In(row_layout(config)), row_valid: In(1)
         A row of an entry's line; ``row.id`` is the entry.
+    verdict: In(Verdict(config)), lock: In(domain_slots)
+        With a tree: verdicts of the entries, with and without rows to come; slots that get nothing.
     release: Out(read_entries)
         A pulse for each entry whose last beat is in the output register and whose last row has
         come: nothing more will arrive for it.
@@ -52,12 +59,15 @@ class ReadReturn(wiring.Component):
             "row": In(row_layout(config)), "row_valid": In(1),
             "release": Out(config.read_entries),
             "o": Out(stream.Signature(read_beat_layout(config))),
+            **({} if config.tree is None else {
+                "verdict": In(Verdict(config)), "lock": In(config.domain_slots)}),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self._config
         n, rows = config.read_entries, config.rows_per_line
+        tree = config.tree is not None
         row_shift = (config.row_bytes - 1).bit_length()
         index = range(n)
 
@@ -74,6 +84,7 @@ class ReadReturn(wiring.Component):
         buffer_write, buffer_read = buffer.write_port(), buffer.read_port()
         arrived = Signal(data.ArrayLayout(rows, n))
         begun = Signal(n)  # the row of the chunk's first beat is in the buffer
+        checked = Signal(n, init=0 if tree else 2**n - 1)  # the rows may leave
 
         entry = Signal(index)
         m.d.comb += [
@@ -95,10 +106,18 @@ class ReadReturn(wiring.Component):
                     arrived[i].eq(Mux(self.chunk.refused, 2**rows - 1, 0)),
                     begun[i].eq(self.chunk.refused),
                 ]
+                if tree:
+                    m.d.sync += checked[i].eq(self.chunk.refused | ~self.chunk.authenticate)
             with m.Elif(self.row_valid & (entry == i)):
                 m.d.sync += arrived[i].eq(arrived[i] | (1 << self.row.row)[:rows])
                 with m.If(starts):
                     m.d.sync += begun[i].eq(1)
+            if tree:
+                # A line that did not pass has all its rows: they are zeros.
+                with m.If(self.verdict.valid & (self.verdict.id == i)):
+                    m.d.sync += checked[i].eq(1)
+                    with m.If(~self.verdict.passed):
+                        m.d.sync += [arrived[i].eq(2**rows - 1), begun[i].eq(1)]
 
         # The chunk being returned, and the one chosen to follow it.
         active = Signal()
@@ -115,7 +134,7 @@ class ReadReturn(wiring.Component):
             order.remove.eq(final), order.remove_index.eq(returned),
             order.look_index.eq(current),
             choice.requests.eq(
-                in_use & begun & (~order.waiting | Mux(active, order.follows, 0))
+                in_use & begun & checked & (~order.waiting | Mux(active, order.follows, 0))
                 & ~Mux(active, 1 << current, 0)),
         ]
         m.d.sync += in_use.eq(
@@ -132,7 +151,8 @@ class ReadReturn(wiring.Component):
             direct.eq(active & self.row_valid & (entry == current)
                       & (self.row.row == row_of(chunk.offset))),
             first.eq(~active & ~choice.o.valid & starts & room
-                     & ~order.waiting.bit_select(entry, 1) & in_use.bit_select(entry, 1)),
+                     & ~order.waiting.bit_select(entry, 1) & in_use.bit_select(entry, 1)
+                     & checked.bit_select(entry, 1)),
         ]
         beat = Signal()
         working = Signal(chunk_layout(config))  # the chunk that the beat belongs to
@@ -145,10 +165,10 @@ class ReadReturn(wiring.Component):
 
         # An entry is free when its beats are out and all its rows are in, whichever comes last.
         complete, done = Signal(n), Signal(n)
-        completing, finishing = Signal(n), Signal(n)
+        completing, finishing, ending = Signal(n), Signal(n), Signal(n)
         m.d.comb += [
-            completing.eq(complete | Mux(self.row_valid & (self.row.row == rows - 1),
-                                         1 << entry, 0)),
+            ending.eq(Mux(self.row_valid & (self.row.row == rows - 1), 1 << entry, 0)),
+            completing.eq(complete | ending),
             finishing.eq(done | Mux(final, 1 << returned, 0)),
             self.release.eq(completing & finishing),
         ]
@@ -157,6 +177,27 @@ class ReadReturn(wiring.Component):
                         | Mux(self.take & self.chunk.refused, 1 << self.take_index, 0)),
             done.eq(finishing & ~self.release),
         ]
+
+        if tree:
+            # Rows of a line that did not pass may still come behind its last beat.
+            ended, ended_now, judged = Signal(n), Signal(n), Signal(n)
+            here = Mux(self.verdict.valid, (1 << self.verdict.id)[:n], 0)
+            m.d.comb += [
+                judged.eq(checked | here),
+                ended_now.eq(ended | ending | Mux(self.verdict.dropped, here, 0)),
+                completing.eq(complete | (ended_now & judged)),
+            ]
+            m.d.sync += ended.eq(ended_now & ~self.release)
+            result = data.StructLayout({"passed": 1, "response": 2})
+            m.submodules.outcomes = outcomes = Memory(shape=result, depth=n, init=[])
+            outcome_write, outcome_read = outcomes.write_port(), outcomes.read_port(domain="comb")
+            outcome = outcome_read.data
+            m.d.comb += [
+                outcome_write.en.eq(here.any()), outcome_write.addr.eq(self.verdict.id),
+                outcome_write.data.passed.eq(self.verdict.passed),
+                outcome_write.data.response.eq(self.verdict.response),
+                outcome_read.addr.eq(returned),
+            ]
 
         # What comes next; the buffer is read one cycle ahead.
         begin = Signal()
@@ -192,7 +233,12 @@ class ReadReturn(wiring.Component):
             row_data.eq(Mux(direct | first, self.row.data, buffer_read.data.data)),
             response.eq(Mux(direct | first, self.row.response, buffer_read.data.response)),
         ]
-        with m.If(working.refused):
+        nothing = working.refused
+        if tree:
+            with m.If(working.authenticate & ~outcome.passed):
+                m.d.comb += [row_data.eq(0), response.eq(outcome.response)]
+            nothing |= self.lock.bit_select(working.slot, 1)
+        with m.If(nothing):
             m.d.comb += [row_data.eq(0), response.eq(Response.SLVERR.value)]
         payload = Signal(read_beat_layout(config), reset_less=True)
         m.d.comb += self.o.payload.eq(payload)

@@ -15,7 +15,7 @@ __all__ = ["Tweaks", "tweak_request_layout"]
 def tweak_request_layout(config: EngineConfig) -> data.StructLayout:
     """Layout of a line whose tweak is wanted by entry ``id``, under K2 of ``slot``."""
     return data.StructLayout({
-        "id": config.memory_id_bits, "line": config.line_bits,
+        "id": config.entry_id_bits, "line": config.line_bits,
         "slot": range(config.domain_slots),
     })
 
@@ -35,9 +35,9 @@ class Tweaks(wiring.Component):
         A read entry was taken; its flag is cleared.
     write: In(1), write_request: In(tweak_request_layout(config))
         A write entry was taken; its flag is cleared. Reads go first.
-    ready: Out(2 ** memory_id_bits)
+    ready: Out(2 ** entry_id_bits)
         Entries whose tweak was written; a flag is set in the cycle after ``valid``.
-    valid: Out(1), id: Out(memory_id_bits), value: Out(128)
+    valid: Out(1), id: Out(entry_id_bits), value: Out(128)
         Write port of the tweak memories.
     round_key: In(RoundKeyWrite(domain_slots))
         Round keys of K2.
@@ -49,8 +49,8 @@ class Tweaks(wiring.Component):
         super().__init__({
             "read": In(1), "read_request": In(request),
             "write": In(1), "write_request": In(request),
-            "ready": Out(2**config.memory_id_bits),
-            "valid": Out(1), "id": Out(config.memory_id_bits), "value": Out(128),
+            "ready": Out(2**config.entry_id_bits),
+            "valid": Out(1), "id": Out(config.entry_id_bits), "value": Out(128),
             "round_key": In(RoundKeyWrite(config.domain_slots)),
         })
 
@@ -60,7 +60,7 @@ class Tweaks(wiring.Component):
         request = tweak_request_layout(config)
         m.submodules.cipher = cipher = create_cipher(
             config.tweak_cipher, aes_bits=config.aes_bits, direction=Direction.ENCRYPT,
-            keys=config.domain_slots, tag=config.memory_id_bits)
+            keys=config.domain_slots, tag=config.entry_id_bits)
         wiring.connect(m, wiring.flipped(self.round_key), cipher.round_key)
 
         m.submodules.reads = reads = SyncFIFO(width=request.size, depth=config.read_entries)
@@ -81,7 +81,7 @@ class Tweaks(wiring.Component):
             self.valid.eq(cipher.o.valid), self.id.eq(cipher.o.payload.tag),
             self.value.eq(cipher.o.payload.block),
         ]
-        for i in range(2**config.memory_id_bits):
+        for i in range(2**config.entry_id_bits):
             with m.If((self.read & (self.read_request.id == i))
                       | (self.write & (self.write_request.id == i))):
                 m.d.sync += self.ready[i].eq(0)

@@ -1,6 +1,6 @@
 """The write buffer: lines as the host wrote them, filled up with what DRAM held."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -31,6 +31,8 @@ class WriteBuffer(wiring.Component):
     filled: Out(EntryResult(write_entries))
         In the cycle of a fill's last row: which entry, and the first error of its rows.
     read: In(BufferRead(config))
+    blank: In(write_entries)
+        With a tree: entries of which bytes without a strobe are read as zeros.
     strobe_entry: In, strobe: Out(64)
         The strobes of a line, combinational.
     """
@@ -44,6 +46,7 @@ class WriteBuffer(wiring.Component):
             "row": In(row_layout(config)), "row_valid": In(1),
             "filled": Out(EntryResult(config.write_entries)), "read": In(BufferRead(config)),
             "strobe_entry": In(entry), "strobe": Out(LINE_BYTES),
+            **({} if config.tree is None else {"blank": In(config.write_entries)}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -83,6 +86,18 @@ class WriteBuffer(wiring.Component):
                 write.data.eq(self.write.data),
                 write.en.eq(Mux(self.write.valid, self.write.strobe, 0)),
             ]
+
+        if config.tree is not None:
+            read_strobe = strobes.read_port(domain="comb")
+            written = Signal(config.row_bytes, reset_less=True)
+            m.d.comb += [
+                read_strobe.addr.eq(self.read.entry),
+                self.read.data.eq(read.data & Cat(bit.replicate(8) for bit in written)),
+            ]
+            with m.If(self.read.enable):
+                m.d.sync += written.eq(
+                    read_strobe.data.word_select(self.read.row, config.row_bytes)
+                    | (~self.blank.bit_select(self.read.entry, 1)).replicate(config.row_bytes))
 
         errors = [Signal(2, name=f"error_{i}") for i in range(n)]
         response = Signal(2)

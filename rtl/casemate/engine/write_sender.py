@@ -44,6 +44,8 @@ class WriteSender(wiring.Component):
     drain: Out(stream.Signature({"data", "entry", "row"}))
         Rows for AXI's write data channel; the rows of a line come in order, without another's
         between them.
+    stored: Out(stream.Signature({"data", "row", "entry"}, always_ready=True))
+        With a tree: rows that enter the output buffer, as they go to DRAM; a line's come in order.
     """
 
     send: stream.Interface
@@ -63,6 +65,8 @@ class WriteSender(wiring.Component):
             "encrypted": In(stream.Signature(write_row_layout(config), always_ready=True)),
             "address": Out(stream.Signature(entry)),
             "drain": Out(stream.Signature(write_row_layout(config))),
+            **({} if config.tree is None else {
+                "stored": Out(stream.Signature(write_row_layout(config), always_ready=True))}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -106,6 +110,8 @@ class WriteSender(wiring.Component):
         ]
         with m.If(self.encrypted.valid):
             m.d.comb += stored.eq(self.encrypted.payload)
+        if config.tree is not None:
+            m.d.comb += [self.stored.valid.eq(write.en), self.stored.payload.eq(stored)]
 
         # Out on AXI. The queues have room for every entry.
         complete = Signal()

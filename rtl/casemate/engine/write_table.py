@@ -1,14 +1,14 @@
 """The table of lines being written: hazards, fills of partial lines, the order of their steps."""
 
-from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..axi.signature import Response
 from ..config import EngineConfig
 from ..streams import Picker
-from .bundles import Collected, EntryResult
+from .bundles import Collected, EntryResult, WriteAuthentication
 from .free import lowest_free
 from .layouts import chunk_layout, request_layout
 
@@ -25,6 +25,8 @@ class WriteTable(wiring.Component):
     that was not written as a whole is first filled: fetched, decrypted and merged under the
     strobes. A fill that fails reaches the writer as its response, and nothing is stored. A chunk
     without any strobe stores nothing either.
+
+    Lines of authenticated domains have further steps, see ``AuthenticatedWrites``.
 
     Members
     -------
@@ -52,11 +54,15 @@ class WriteTable(wiring.Component):
         What a chunk's burst is told.
     encrypt: Out(write_entries)
         Entries of domains that encrypt.
+    authentication: Out(WriteAuthentication(config))
+        With a tree: the further steps of authenticated lines.
     pending, read_lines: In
         As from ``ReadTable``; ``received`` pulses when an entry is no longer pending.
     writes: Out(write_entries), lines: Out(line_bits).array(write_entries), written:
         Out(write_entries)
         For ``ReadTable``: writes in order, their lines, and a pulse when one is over.
+    lock: In(domain_slots)
+        With a tree: slots whose writes are answered SLVERR.
     idle: Out(1)
         No entry is in use.
     """
@@ -87,12 +93,16 @@ class WriteTable(wiring.Component):
             "writes": Out(config.write_entries), "written": Out(config.write_entries),
             "lines": Out(config.line_bits).array(config.write_entries),
             "idle": Out(1),
+            **({} if config.tree is None else {
+                "authentication": Out(WriteAuthentication(config)),
+                "lock": In(config.domain_slots)}),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self._config
         n = config.write_entries
+        tree = config.tree is not None
         line = self.collected.chunk.line
 
         used, ordered = Signal(n), Signal(n)
@@ -130,6 +140,21 @@ class WriteTable(wiring.Component):
                                     & tweaked),
             over_choice.requests.eq(ordered & over & tweaked),
         ]
+        if tree:
+            steps = self.authentication
+            stored = Signal(n)  # the DRAM's response has come, before the write was closed
+            m.d.comb += [
+                steps.clear.eq(ordered & ~over & ~ahead), steps.partial.eq(partial),
+                fill_choice.requests.eq(ordered & partial & ~filling & ~over & ~ahead
+                                        & (steps.fillable | ~steps.authenticate)),
+                send_choice.requests.eq(
+                    ordered & ~over & ~sent & ~ahead
+                    & ((steps.authenticate & steps.sendable)
+                       | (~steps.authenticate & (~partial | whole) & tweaked))),
+                over_choice.requests.eq(
+                    ordered & ((over & (tweaked | steps.authenticate))
+                               | (stored & steps.closed))),
+            ]
         wiring.connect(m, send_choice.o, wiring.flipped(self.send))
 
         m.submodules.held = held = Memory(shape=request_layout(config), depth=n, init=[])
@@ -137,7 +162,7 @@ class WriteTable(wiring.Component):
         to_fill, to_write = (held.read_port(domain="comb") for _ in range(2))
         m.d.comb += [
             held_write.en.eq(self.take), held_write.addr.eq(index),
-            held_write.data.id.eq(1 << (config.memory_id_bits - 1) | index),
+            held_write.data.id.eq(1 << (config.entry_id_bits - 1) | index),
             held_write.data.line.eq(self.chunk.line),
             held_write.data.attributes.eq(self.chunk.attributes),
             to_fill.addr.eq(fill_choice.o.payload),
@@ -149,25 +174,41 @@ class WriteTable(wiring.Component):
         ]
 
         # The end of a write: the DRAM's response has precedence over one that stored nothing.
+        kept = {"burst": range(config.write_bursts)}
+        if tree:
+            kept["slot"] = range(config.domain_slots)
         m.submodules.bursts = bursts = Memory(
-            shape=range(config.write_bursts), depth=n, init=[])
+            shape=data.StructLayout(kept), depth=n, init=[])
         bursts_write, bursts_read = bursts.write_port(), bursts.read_port(domain="comb")
-        done = Signal(range(n))
+        done, finished = Signal(range(n)), Signal()
         m.d.comb += [
             bursts_write.en.eq(self.collected.valid & ~self.collected.chunk.refused),
             bursts_write.addr.eq(self.collected.entry),
-            bursts_write.data.eq(self.collected.burst),
-            done.eq(Mux(self.stored.valid, self.stored.index, over_choice.o.payload)),
-            over_choice.o.ready.eq(~self.stored.valid),
-            self.result.valid.eq(self.stored.valid | over_choice.o.valid),
-            bursts_read.addr.eq(done), self.result.index.eq(bursts_read.data),
+            bursts_write.data.burst.eq(self.collected.burst),
+            finished.eq(self.stored.valid),
+            done.eq(Mux(finished, self.stored.index, over_choice.o.payload)),
+            over_choice.o.ready.eq(~finished),
+            self.result.valid.eq(finished | (over_choice.o.valid & over_choice.o.ready)),
+            bursts_read.addr.eq(done), self.result.index.eq(bursts_read.data.burst),
             self.written.eq(Mux(self.result.valid, 1 << done, 0)),
         ]
         for i in range(n):
             with m.If(done == i):
                 m.d.comb += self.result.response.eq(responses[i])
-        with m.If(self.stored.valid):
+        with m.If(finished):
             m.d.comb += self.result.response.eq(self.stored.response)
+        if tree:
+            early = Signal()  # the write that DRAM has done is not closed
+            m.d.comb += [
+                early.eq((steps.authenticate & ~steps.closed).bit_select(self.stored.index, 1)),
+                finished.eq(self.stored.valid & ~early),
+                over_choice.o.ready.eq(~finished & ~steps.busy),
+                steps.ending.eq(over_choice.o.valid & over_choice.o.ready),
+                steps.ending_index.eq(over_choice.o.payload),
+                bursts_write.data.slot.eq(self.collected.chunk.slot),
+            ]
+            with m.If(self.lock.bit_select(bursts_read.data.slot, 1)):
+                m.d.comb += self.result.response.eq(Response.SLVERR.value)
 
         for i in range(n):
             with m.If(self.take & (index == i)):
@@ -193,11 +234,33 @@ class WriteTable(wiring.Component):
                 ]
             with m.If(fill_choice.o.valid & fill_choice.o.ready & (fill_choice.o.payload == i)):
                 m.d.sync += filling[i].eq(1)
-            with m.If(self.filled.valid & (self.filled.index == i)):
+            filled = self.filled.valid & (self.filled.index == i)
+            with m.If(filled & ~steps.authenticate[i] if tree else filled):
                 m.d.sync += [
                     whole[i].eq(~self.filled.response[1]), over[i].eq(self.filled.response[1]),
                     responses[i].eq(self.filled.response),
                 ]
             with m.If(send_choice.o.valid & send_choice.o.ready & (send_choice.o.payload == i)):
                 m.d.sync += sent[i].eq(1)
+            if tree:
+                self._elaborate_entry(m, i, over=over[i], partial=partial[i], stored=stored[i],
+                                      early=early, response=responses[i], entering=entering[i])
         return m
+
+    def _elaborate_entry(self, m: Module, i: int, *, over: Value, partial: Value, stored: Value,
+                         early: Value, response: Value, entering: Value) -> None:
+        """Add what an authenticated line's entry does otherwise."""
+        steps = self.authentication
+        denied, judged = steps.denied, steps.judged
+        with m.If(self.take & (self.free_index == i)):
+            m.d.sync += [steps.authenticate[i].eq(self.chunk.authenticate), stored.eq(0)]
+        with m.If(entering & steps.authenticate[i]):
+            m.d.sync += partial.eq(~self.collected.strobe.all())
+        with m.If(denied.valid & (denied.index == i)):
+            m.d.sync += [over.eq(1), response.eq(denied.response)]
+        with m.If(judged.valid & (judged.index == i)):
+            m.d.sync += response.eq(judged.response)
+        with m.If(steps.void[i]):
+            m.d.sync += over.eq(1)
+        with m.If(self.stored.valid & (self.stored.index == i) & early):
+            m.d.sync += [stored.eq(1), response.eq(self.stored.response)]

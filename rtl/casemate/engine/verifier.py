@@ -1,0 +1,134 @@
+"""Compares the tag of every authenticated line that comes from DRAM with the one in its leaf."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ..aes.signature import RoundKeyWrite
+from ..axi.signature import Response
+from ..config import EngineConfig
+from ..metadata.interface import Outcome, answer_layout
+from ..modes.gmac import Gmac
+from .bundles import Verdict
+from .layouts import cipher_row_layout
+from .preparation import pad_request_layout
+
+__all__ = ["Verifier"]
+
+
+class Verifier(wiring.Component):
+    """One row per cycle, rows of several lines in any mixture, each line's rows in order.
+
+    Every line whose rows come here gets a verdict when its rows, its answer and its pad are there:
+    latency that of ``Gmac`` plus 2 cycles from the last row. A line that need not be verified (it
+    is not valid, or its access was refused) takes the same way, so that nothing is left of it when
+    its entry is free. Rows do not wait for the answer.
+
+    A line is passed if the access was granted, the line is valid, DRAM reported no error and the
+    tag agrees. DRAM's first error is the response of the whole line.
+
+    Members
+    -------
+    row: In(stream.Signature(cipher_row_layout(config)))
+        Rows as they lie in DRAM; the tag is the row's RRESP, the key the slot.
+    answer: In(stream.Signature(answer_layout(config), always_ready=True)), encrypt: In(1)
+        What the metadata say of the line; with it, whether its rows are decrypted.
+    pad: In(stream.Signature(pad_request_layout(2 ** entry_id_bits, domain_slots)))
+        Comes with or after the answer, for every line whose rows come here.
+    verdict: Out(Verdict(config))
+    round_key: In(RoundKeyWrite(domain_slots)), loaded: Out(domain_slots)
+        K3.
+    """
+
+    row: stream.Interface
+    answer: stream.Interface
+    pad: stream.Interface
+
+    def __init__(self, config: EngineConfig):
+        self._config = config
+        keys, entries = config.domain_slots, 2**config.entry_id_bits
+        super().__init__({
+            "row": In(stream.Signature(cipher_row_layout(config))),
+            "answer": In(stream.Signature(answer_layout(config), always_ready=True)),
+            "encrypt": In(1),
+            "pad": In(stream.Signature(pad_request_layout(entries, keys))),
+            "verdict": Out(Verdict(config)),
+            "round_key": In(RoundKeyWrite(keys)), "loaded": Out(keys),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self._config
+        tree = config.tree
+        assert tree is not None
+        entries, rows = 2**config.entry_id_bits, config.rows_per_line
+        m.submodules.gmac = gmac = Gmac(
+            tree.pad_cipher, aes_bits=config.aes_bits, lanes=config.lanes,
+            keys=config.domain_slots, entries=entries, stages=tree.multiplier_stages, tag=2)
+        wiring.connect(m, wiring.flipped(self.round_key), gmac.round_key)
+        wiring.connect(m, wiring.flipped(self.pad), gmac.request)
+        m.d.comb += self.loaded.eq(gmac.loaded)
+
+        # The first error of a line's rows goes with its last row.
+        row, given = self.row.payload, gmac.row.payload
+        error = Signal(2)
+        m.d.comb += [
+            gmac.row.valid.eq(self.row.valid), self.row.ready.eq(gmac.row.ready),
+            given.data.eq(row.data), given.row.eq(row.row), given.key.eq(row.key),
+            given.entry.eq(row.entry), given.first.eq(row.row == 0),
+            given.last.eq(row.row == rows - 1), given.tag.eq(error), error.eq(row.tag),
+        ]
+        if rows > 1:
+            m.submodules.errors = errors = Memory(shape=2, depth=entries, init=[])
+            write, read = errors.write_port(), errors.read_port(domain="comb")
+            m.d.comb += [
+                write.en.eq(self.row.valid & self.row.ready), write.addr.eq(row.entry),
+                write.data.eq(error), read.addr.eq(row.entry),
+            ]
+            with m.If((row.row != 0) & read.data.any()):
+                m.d.comb += error.eq(read.data)
+
+        # What the tag must be, or what the line is answered without looking at it.
+        expected = data.StructLayout({
+            "tag": config.leaf.tag_bits, "check": 1, "response": 2, "dropped": 1})
+        m.submodules.expected = memory = Memory(shape=expected, depth=entries, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        answer, granted = self.answer.payload, Signal()
+        m.d.comb += [
+            granted.eq(answer.outcome == Outcome.GRANTED),
+            write.en.eq(self.answer.valid), write.addr.eq(answer.id),
+            write.data.tag.eq(answer.tag), write.data.check.eq(granted & answer.line_valid),
+            write.data.response.eq(Mux(
+                granted, Response.OKAY.value,
+                Mux(answer.outcome == Outcome.BUS_ERROR, answer.response,
+                    Response.SLVERR.value))),
+            write.data.dropped.eq(self.encrypt & ~write.data.check),
+        ]
+
+        made = data.StructLayout({
+            "tag": config.leaf.tag_bits, "expected": expected, "error": 2,
+            "id": config.entry_id_bits})
+        held = Signal(made, reset_less=True)
+        held_valid = Signal()
+        mac = gmac.o.payload
+        m.d.comb += read.addr.eq(mac.entry)
+        m.d.sync += [
+            held_valid.eq(gmac.o.valid), held.tag.eq(mac.mac), held.expected.eq(read.data),
+            held.error.eq(mac.tag), held.id.eq(mac.entry),
+        ]
+
+        verdict, failed = self.verdict, Signal()
+        m.d.comb += failed.eq(held.tag != held.expected.tag)
+        m.d.sync += [
+            verdict.valid.eq(held_valid), verdict.id.eq(held.id),
+            verdict.passed.eq(held.expected.check & ~held.error[1] & ~failed),
+            verdict.tampered.eq(held.expected.check & ~held.error[1] & failed),
+            verdict.dropped.eq(held.expected.dropped),
+            verdict.response.eq(Mux(
+                held.expected.check,
+                Mux(held.error[1], held.error,
+                    Mux(failed, Response.SLVERR.value, Response.OKAY.value)),
+                held.expected.response)),
+        ]
+        return m
