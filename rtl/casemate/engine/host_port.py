@@ -107,10 +107,9 @@ class HostPort(wiring.Component):
                 m.d.comb += [
                     command.authenticate.eq(lookup.authenticate),
                     command.domain.eq(lookup.domain), command.claim.eq(channel["user"][-1]),
-                    command.refused.eq(
-                        ~lookup.known | (channel["burst"] == Burst.FIXED.value)
-                        | self.lock.bit_select(lookup.slot, 1)),
                 ]
+                with m.If(self.lock.bit_select(lookup.slot, 1)):
+                    m.d.comb += command.refused.eq(1)
             wiring.connect(m, splitter.o, wiring.flipped(chunks))
 
         m.d.comb += [

@@ -134,8 +134,8 @@ class ReadReturn(wiring.Component):
             order.remove.eq(final), order.remove_index.eq(returned),
             order.look_index.eq(current),
             choice.requests.eq(
-                in_use & begun & checked & (~order.waiting | Mux(active, order.follows, 0))
-                & ~Mux(active, 1 << current, 0)),
+                in_use & begun & (~order.waiting | Mux(active, order.follows, 0))
+                & checked & ~Mux(active, 1 << current, 0)),
         ]
         m.d.sync += in_use.eq(
             (in_use | Mux(self.take, 1 << self.take_index, 0))
