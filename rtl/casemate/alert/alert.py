@@ -5,8 +5,9 @@ from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import LINE_BYTES, EngineConfig
+from ..engine.reports import ReportKind, report_layout
 from ..metadata.interface import Failure, failure_layout
-from .layouts import LogKind, Policy, ReportKind, log_layout, report_layout
+from .layouts import LogKind, Policy, log_layout
 
 __all__ = ["Alert"]
 
@@ -37,8 +38,8 @@ class Alert(wiring.Component):
     policy: In(Policy)
     report: In(stream.Signature(report_layout(config)))
         From the data path; always accepted.
-    failure: In(stream.Signature(failure_layout(config), always_ready=True))
-        From the keeper of the metadata.
+    failure: In(stream.Signature(failure_layout(config)))
+        From the keeper of the metadata; always accepted.
     lock: Out(domain_slots), lock_all: Out(1)
         One bit for each slot; all of them with ``lock_all``.
     alert_integrity: Out(1), alert_fatal: Out(1)
@@ -59,7 +60,7 @@ class Alert(wiring.Component):
         super().__init__({
             "policy": In(Policy),
             "report": In(stream.Signature(report_layout(config))),
-            "failure": In(stream.Signature(failure_layout(config), always_ready=True)),
+            "failure": In(stream.Signature(failure_layout(config))),
             "lock": Out(config.domain_slots), "lock_all": Out(1),
             "alert_integrity": Out(1), "alert_fatal": Out(1),
             "access_error": Out(1), "integrity_error": Out(1), "bus_error": Out(1),
@@ -76,7 +77,7 @@ class Alert(wiring.Component):
         exhausted = Signal()
         report_only = Signal()
         m.d.comb += [
-            report.ready.eq(1),
+            report.ready.eq(1), failure.ready.eq(1),
             bad_line.eq(report.valid & (report.payload.kind == ReportKind.LINE)),
             bad_node.eq(failure.valid & (failure.payload.failure == Failure.MAC)),
             fatal.eq(failure.valid & failure.payload.fatal),

@@ -1,10 +1,10 @@
-"""Reports of the data path, entries of the error log, and the policy."""
+"""Entries of the error log, and the policy."""
 
 from amaranth.lib import data, enum
 
 from ..config import DOMAIN_BITS, EngineConfig
 
-__all__ = ["LogKind", "Policy", "ReportKind", "log_layout", "report_layout"]
+__all__ = ["LogKind", "Policy", "log_layout"]
 
 
 class Policy(enum.Enum, shape=2):
@@ -18,35 +18,23 @@ class Policy(enum.Enum, shape=2):
     """Nothing."""
 
 
-class ReportKind(enum.Enum, shape=2):
-    """What the data path refused."""
-
-    ACCESS = 0
-    """The domain has no slot, does not own the granule, or left the data window."""
-    LINE = 1
-    """A line does not match its tag."""
-    EXHAUSTED = 2
-    """A line's version is the highest that there is."""
-
-
 class LogKind(enum.Enum, shape=3):
-    """Kind of an entry of the error log."""
+    """What an entry of the error log is about."""
 
     NONE = 0
+    """Nothing: the log is empty."""
     ACCESS = 1
+    """A domain was refused a line."""
     LINE = 2
+    """A line did not match its tag."""
     VERSION = 3
+    """A line's version was used up."""
     NODE = 4
+    """A leaf or node did not match its MAC."""
     BUS = 5
+    """DRAM answered an access to a leaf or node with an error."""
     COUNTER = 6
-
-
-def report_layout(config: EngineConfig) -> data.StructLayout:
-    """Layout of a report: which line of which domain, and whether it was being written."""
-    return data.StructLayout({
-        "kind": ReportKind, "slot": range(config.domain_slots), "domain": DOMAIN_BITS,
-        "line": config.line_bits, "write": 1,
-    })
+    """A leaf's or node's counter was used up."""
 
 
 def log_layout(config: EngineConfig) -> data.StructLayout:

@@ -17,8 +17,8 @@ LOG_DEPTH = 16
 """Entries of the error log."""
 
 STATISTICS = (
-    ("cache_hits", "Leaf look-ups that found the leaf in the metadata cache."),
-    ("cache_misses", "Leaf look-ups that did not."),
+    ("cache_accesses", "Look-ups of a line's leaf."),
+    ("cache_hits", "Those that found the leaf in the metadata cache."),
     ("evictions", "Changed leaves and nodes written back to make room or by a command."),
     ("nodes_fetched", "Leaves and nodes read from DRAM."),
     ("nodes_written", "Leaves and nodes written to DRAM."),

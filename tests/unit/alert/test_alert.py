@@ -5,8 +5,9 @@ import random
 import pytest
 from amaranth.sim import Simulator
 from casemate.alert.alert import Alert
-from casemate.alert.layouts import LogKind, Policy, ReportKind
+from casemate.alert.layouts import LogKind, Policy
 from casemate.config import TreeConfig, preset
+from casemate.engine.reports import ReportKind
 from casemate.metadata.interface import Failure
 
 CONFIG = preset("tiny").replace(tree=TreeConfig(), domain_slots=4, data_base=1 << 20)
