@@ -153,7 +153,15 @@ class NativeComponent:
         self._library = ctypes.CDLL(str(cached("component", key, build) / "component.so"))
         self._library.simulation_create.restype = ctypes.c_void_p
         self._handle = ctypes.c_void_p(self._library.simulation_create())
-        weakref.finalize(self, self._library.simulation_destroy, self._handle)
+        self._finalizer = weakref.finalize(
+            self, self._library.simulation_destroy, self._handle)
+
+    def restart(self) -> None:
+        """Begin again, from reset."""
+        self._finalizer()
+        self._handle = ctypes.c_void_p(self._library.simulation_create())
+        self._finalizer = weakref.finalize(
+            self, self._library.simulation_destroy, self._handle)
 
     def run(self, stimuli: Sequence[Mapping[str, int]]) -> list[dict[str, int]]:
         """Run one cycle for each stimulus; inputs that it does not name are 0.

@@ -1,6 +1,6 @@
 """Accesses of the data path that are not answered yet."""
 
-from amaranth import Mux, Module, Signal
+from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -77,9 +77,15 @@ class Accesses(wiring.Component):
             wanting, parked = Signal(name=f"wanting_{i}"), Signal(name=f"parked_{i}")
             park_on = Signal.like(self.park_on, name=f"park_on_{i}", reset_less=True)
             end = self.write_end if i >= half else self.read_end
-            m.d.comb += picker.requests[i].eq(wanting & (
-                ~parked | self.locked
-                | Mux(park_on == peers, self.room, end.bit_select(park_on, 1))))
+            ended = Signal(name=f"ended_{i}")
+            m.d.comb += [
+                ended.eq((park_on != peers) & end.bit_select(park_on, 1)),
+                picker.requests[i].eq(wanting & (
+                    ~parked | self.locked | ended | ((park_on == peers) & self.room))),
+            ]
+            # Remembered: the entry may be taken again before the picker comes here.
+            with m.If(ended):
+                m.d.sync += parked.eq(0)
             with m.If(self.park & (self.park_id == i)):
                 m.d.sync += [wanting.eq(1), parked.eq(1), park_on.eq(self.park_on)]
             with m.Elif(new & (self.i.payload.id == i)):

@@ -90,8 +90,8 @@ class NodeEntry(wiring.Component):
         The MAC was compared.
     raised: In(1)
         A counter in it was raised, its slot was written.
-    leave: Out(1)
-        A walk is over.
+    leave: Out(1), leave_take: In(1), stay: In(1)
+        A walk is over; that is known; it must ask again.
     seal: Out(1), seal_take: In(1)
         A write-back is ready to be sealed and written.
     free: In(1)
@@ -121,7 +121,8 @@ class NodeEntry(wiring.Component):
             "fetch": Out(1), "fetch_take": In(1), "fetch_skip": In(1), "skip": Out(1),
             "arrive": In(1), "arrive_response": In(2),
             "pad": Out(1), "pad_take": In(1), "check": In(1), "check_good": In(1),
-            "raised": In(1), "leave": Out(1), "seal": Out(1), "seal_take": In(1), "free": In(1),
+            "raised": In(1), "leave": Out(1), "leave_take": In(1), "stay": In(1),
+            "seal": Out(1), "seal_take": In(1), "free": In(1),
             "stored": In(1), "unstored": In(1), "exhausted": In(1),
             "report": Out(1), "report_take": In(1), "report_failure": Out(Failure),
         })
@@ -135,7 +136,8 @@ class NodeEntry(wiring.Component):
         above, waiting, parent = Signal(), Signal(), Signal.like(self.parent)
         poisoned, poison = Signal(), Signal(2)
         fetched = Signal()  # it was asked for, so rows and a check will come
-        changed, sealing = Signal(), Signal()
+        changed, closed, ripe, sealing = (Signal() for _ in range(4))
+        leaving = Signal()
         spent, lost, reported = Signal(), Signal(), Signal()
 
         # Trust comes from above.
@@ -161,13 +163,18 @@ class NodeEntry(wiring.Component):
         if self._write_back:
             m.d.comb += [
                 self.report.eq((state.failed | spent | lost) & ~reported),
-                state.open.eq(state.trusted & ~born & ~sealing),
-                self.seal.eq(state.trusted & known & ~sealing & (born | changed)),
+                state.open.eq(state.trusted & ~born & ~closed),
+                self.seal.eq(closed & ripe & ~sealing & ~state.failed),
             ]
+            # A counter may just be being raised: it is in the slot a cycle later.
+            with m.If(state.trusted & known & (born | changed)):
+                m.d.sync += closed.eq(1)
+            m.d.sync += ripe.eq(closed)
         else:
             m.d.comb += self.report.eq((own_error | own_mac) & ~poisoned & ~reported)
             m.d.comb += self.leave.eq(
-                state.active & (state.trusted | state.failed) & settled & ~wanting & ~waiting)
+                state.active & (state.trusted | state.failed) & settled & ~waiting
+                & ~leaving)
 
         # The request for the counter.
         parked, park_on = Signal(), Signal.like(self.park_on)
@@ -178,6 +185,9 @@ class NodeEntry(wiring.Component):
                 m.d.comb += self.request.eq(wanting & (~parked | self.peer_free))
             with m.Else():
                 m.d.comb += self.request.eq(wanting & (~parked | reason.bit_select(park_on, 1)))
+                # Remembered: the peer may be taken again before this one's turn.
+                with m.If(reason.bit_select(park_on, 1)):
+                    m.d.sync += parked.eq(0)
             with m.If(waiting & self.peer_failed.bit_select(parent, 1)):
                 m.d.sync += [waiting.eq(0), poisoned.eq(1), poison.eq(self.peer_response[parent])]
             with m.Elif(waiting & self.peer_trusted.bit_select(parent, 1)):
@@ -210,6 +220,10 @@ class NodeEntry(wiring.Component):
             m.d.sync += [changed.eq(1), zero.eq(0), good.eq(1), error.eq(0)]
         with m.If(self.seal_take):
             m.d.sync += sealing.eq(1)
+        with m.If(self.leave_take):
+            m.d.sync += leaving.eq(1)
+        with m.If(self.stay):
+            m.d.sync += leaving.eq(0)
         with m.If(self.exhausted):
             m.d.sync += spent.eq(1)
         with m.If(self.unstored):
@@ -224,7 +238,7 @@ class NodeEntry(wiring.Component):
                 unpadded.eq(self.allocate_fetch),
                 *(flag.eq(0) for flag in (
                     known, zero, checked, good, error, above, waiting, poisoned, fetched, changed,
-                    sealing, spent, lost, reported)),
+                    closed, ripe, sealing, leaving, spent, lost, reported)),
             ]
         with m.Elif(self.free | self.stored):
             m.d.sync += [state.active.eq(0), wanting.eq(0), unfetched.eq(0)]

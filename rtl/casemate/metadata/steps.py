@@ -109,10 +109,8 @@ class Steps(wiring.Component):
         m.d.comb += [
             pins.entry.eq(close.payload.entry), pins.unpin.eq(close.valid),
             pins.unpin_entry.eq(close.payload.entry),
-            quiet.eq(~self.eager & ~(self._valid & (
-                (self._operation.operation == Operation.ACCESS)
-                | (self._operation.operation == Operation.GET)
-                | (self._operation.operation == Operation.RAISE)))),
+            quiet.eq(~self.eager & ~(self._valid & (self._operation.operation != Operation.CLOSE)
+                                     & (self._operation.operation != Operation.SWEEP))),
         ]
         with m.If(close.valid & close.payload.store):
             m.d.comb += [
@@ -151,7 +149,6 @@ class Steps(wiring.Component):
     def _decide(self, m: Module) -> None:
         directory, table, pins = self._directory, self._table, self._pins
         operation, job = self._operation, self.job.payload
-        peers = peer_count(self._config)
         ways = len(directory.pinned)
         m.d.comb += [
             directory.set.eq(operation.set), directory.level.eq(operation.level),
@@ -163,12 +160,16 @@ class Steps(wiring.Component):
             table.pool_level.eq(operation.level), table.allocate_index.eq(operation.index),
             table.park_entry.eq(operation.source), table.poison_entry.eq(operation.source),
             table.poison_response.eq(table.found_state.response),
-            table.free_entry.eq(operation.source), table.park_on.eq(self.park_on),
+            table.free_entry.eq(operation.source), table.stay_entry.eq(operation.source),
+            table.park_on.eq(self.park_on),
             self.park_id.eq(operation.source), self.park_on.eq(table.found_peer),
             job.source.eq(operation.source), job.place.eq(operation.place),
             job.write.eq(operation.write), job.domain.eq(operation.domain),
             job.claim.eq(operation.claim), job.line.eq(operation.set * ways + directory.way),
-            job.slot.eq(table.found_entry), job.zero.eq(table.found_state.zero),
+            job.slot.eq(table.found_entry),
+            # The entry hears of a counter raised in it one cycle late.
+            job.zero.eq(table.found_state.zero
+                        & ~(table.raised & (table.raised_entry == table.found_entry))),
             job.root.eq(operation.index), job.parent.eq(table.found_peer),
             job.response.eq(table.found_state.response),
         ]
@@ -285,9 +286,7 @@ class Steps(wiring.Component):
         directory, table, job = self._directory, self._table, self.job.payload
         operation, found, victim = self._operation, table.found_state, directory.victim_state
         m.d.comb += [table.pool_level.eq(victim.level), table.pool_write_back.eq(1)]
-        with m.If(~table.found):
-            pass  # it was chosen twice, and has left
-        with m.Elif(found.failed | self.locked):
+        with m.If(found.failed | self.locked):
             m.d.comb += table.free.eq(1)
         with m.Elif(directory.room & ~(victim.valid & victim.dirty)):
             m.d.comb += [
@@ -299,8 +298,9 @@ class Steps(wiring.Component):
             ]
         with m.Elif(directory.room & table.pool_free):
             self._evict(m, directory.victim, victim)
+            m.d.comb += table.stay.eq(1)
         with m.Else():
-            m.d.comb += table.free.eq(operation.level != 0)
+            m.d.comb += [table.free.eq(operation.level != 0), table.stay.eq(operation.level == 0)]
 
     def _decide_sweep(self, m: Module) -> None:
         directory, table = self._directory, self._table

@@ -51,7 +51,7 @@ class NodeTable(wiring.Component):
         Leaves and nodes to fetch.
     failure: Out(stream.Signature(failure_layout(config)))
         What failed.
-    park, counted, poison, arrive, check, raised, free, stored, unstored, exhausted: In(1)
+    park, counted, poison, arrive, check, raised, stay, free, stored, unstored, exhausted: In(1)
         As in ``NodeEntry``, of the entry ``..._entry``.
     read_end, write_end: Out(peers)
         Of level 0: no read, no write needs to wait for it any more.
@@ -85,7 +85,7 @@ class NodeTable(wiring.Component):
             "arrive": In(1), "arrive_entry": In(entry), "arrive_response": In(2),
             "check": In(1), "check_entry": In(entry), "check_good": In(1),
             "raised": In(1), "raised_entry": In(entry),
-            "free": In(1), "free_entry": In(entry),
+            "stay": In(1), "stay_entry": In(entry), "free": In(1), "free_entry": In(entry),
             "stored": In(1), "stored_entry": In(entry),
             "unstored": In(1), "unstored_entry": In(entry),
             "exhausted": In(1), "exhausted_entry": In(entry),
@@ -111,11 +111,11 @@ class NodeTable(wiring.Component):
         self._pools(m, levels)
         for number, entry in enumerate(entries):
             for name, parts in (
-                    ("park", ("park_on",)), ("counted", ("counter_zero", "parent_trusted", "parent")),
+                    ("park", ("park_on",)),
+                    ("counted", ("counter_zero", "parent_trusted", "parent")),
                     ("poison", ("poison_response",)), ("arrive", ("arrive_response",)),
-                    ("check", ("check_good",)), ("raised", ()), ("free", ()), ("stored", ()),
-                    ("unstored", ()),
-                    ("exhausted", ())):
+                    ("check", ("check_good",)), ("raised", ()), ("stay", ()), ("free", ()),
+                    ("stored", ()), ("unstored", ()), ("exhausted", ())):
                 m.d.comb += [
                     getattr(entry, name).eq(
                         getattr(self, name) & (getattr(self, f"{name}_entry") == number)),
@@ -199,16 +199,14 @@ class NodeTable(wiring.Component):
         m.submodules[f"{name}_picker"] = picker = Picker(len(entries))
         taken: dict[str, Callable[[NodeEntry], Signal]] = {
             "request": lambda entry: entry.take, "seal": lambda entry: entry.seal_take,
-            "pad": lambda entry: entry.pad_take}
+            "pad": lambda entry: entry.pad_take, "leave": lambda entry: entry.leave_take}
         m.d.comb += [
             picker.requests.eq(Cat(getattr(entry, name) for entry in entries)),
             o.valid.eq(picker.o.valid), picker.o.ready.eq(o.ready),
             *self._describe(picker.o.payload, entries, o.payload),
         ]
-        if name in taken:
-            m.d.comb += [
-                taken[name](entry).eq(o.valid & o.ready & (picker.o.payload == number))
-                for number, entry in enumerate(entries)]
+        m.d.comb += [taken[name](entry).eq(o.valid & o.ready & (picker.o.payload == number))
+                     for number, entry in enumerate(entries)]
 
     def _fetch(self, m: Module, entries: list[NodeEntry]) -> None:
         config = self._config
