@@ -207,7 +207,7 @@ class GoldenEngine(LineCipher):
 
     def read(self, domain: int, address: int, length: int) -> bytes:
         """Return `length` bytes as `domain` reads them; errors as of :meth:`read_lines`."""
-        self._check(domain, address, length)
+        self.check(domain, address, length)
         lines, offset = self._span(address, length)
         return self.read_lines(domain, lines).tobytes()[offset:offset + length]
 
@@ -238,7 +238,7 @@ class GoldenEngine(LineCipher):
         written = np.ones(len(data), dtype=bool) if strobes is None else np.asarray(strobes, bool)
         if len(written) != len(data):
             raise ModelError(f"{len(written)} strobes for {len(data)} bytes")
-        slot = self._check(domain, address, len(data))
+        slot = self.check(domain, address, len(data))
         lines, offset = self._span(address, len(data))
         content = np.zeros((len(lines), LINE_BYTES), dtype=np.uint8)
         enable = np.zeros((len(lines), LINE_BYTES), dtype=bool)
@@ -281,8 +281,14 @@ class GoldenEngine(LineCipher):
                              leaves.valid[owned])
             self._save(indices[written][owned], kept)
 
-    def _check(self, domain: int, address: int, length: int) -> Slot:
-        """Decide whether an access is allowed before anything of it happens."""
+    def check(self, domain: int, address: int, length: int) -> Slot:
+        """Return the slot that serves an access; of owners nothing is asked.
+
+        Raises
+        ------
+        AccessError
+            If no slot holds the domain or the access leaves the window.
+        """
         window = self.config.regions[0]
         if not (window.base <= address and address + length <= window.end):
             raise AccessError("outside the data window", address=address, domain=domain)
