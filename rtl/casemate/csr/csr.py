@@ -18,7 +18,7 @@ class Sweep(enum.Enum, shape=1):
     """What is done with the whole metadata cache."""
 
     FLUSH = 0
-    """Changed leaves and nodes are written back and stay."""
+    """Changed leaves and nodes are written back."""
     INVALIDATE = 1
     """The same, and the cache is empty afterwards."""
 

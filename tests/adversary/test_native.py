@@ -1,0 +1,88 @@
+"""Campaigns against the exported engine, cycle by cycle."""
+
+import pytest
+from casemate.config import ConfigError, preset
+from casemate_sim.adversary import (
+    MODES,
+    Hook,
+    Operation,
+    Trial,
+    plan,
+    run_campaign,
+    run_now,
+    run_trial,
+)
+from casemate_sim.adversary.native import NativeAdapter
+from casemate_sim.native.simulation import SimulationError
+
+CONFIG = preset("tiny").replace(root_counters=8)
+
+
+@pytest.fixture(scope="module")
+def adapter():
+    made = NativeAdapter(CONFIG)
+    yield made
+    made.close()
+
+
+def test_modes_without_authentication_lose_as_the_table_says(adapter, seed):
+    print(f"seed {seed}")
+    report = run_now(run_campaign(adapter, plan(640, seed, None, ["plain", "xts"])))
+    assert not report.failures, [str(each) for each in report.failures]
+    assert report.ok, report.missed
+
+
+def test_a_trial_repeats_to_the_cycle(adapter, seed):
+    results = []
+    for _ in range(2):
+        before = adapter.cycle
+        result = run_now(run_trial(adapter, Trial("replay_line", "xts", seed)))
+        results.append((result, adapter.cycle - before))
+    assert results[0] == results[1]
+
+
+def test_every_line_passes_the_hook_once_and_in_order(adapter):
+    class Log(Hook):
+        def __init__(self):
+            self.seen = []
+
+        def on_write(self, dram, write):
+            self.seen.append(("write", write.address, write.data, write.strobe))
+            return write
+
+        def on_read(self, dram, address):
+            self.seen.append(("read", address))
+            return bytes([7]) * 64
+
+    log = Log()
+    run_now(adapter.start("plain", 3))
+    adapter.set_hook(log)
+    data = bytes(range(64))
+    responses = run_now(adapter.perform([
+        Operation(9, data), Operation(9), Operation(9, data, 0xF0), Operation(9)]))
+    assert [each.error for each in responses] == [False] * 4
+    assert responses[1].data == responses[3].data == bytes([7]) * 64
+    assert [each[:2] for each in log.seen] == [
+        ("write", 576), ("read", 576), ("write", 576), ("read", 576)]
+    assert log.seen[0] == ("write", 576, data, (1 << 64) - 1)
+    assert log.seen[2][3] == 0xF0
+    assert adapter.read_line(576) == data
+
+
+def test_a_hook_that_fails_fails_the_trial(adapter):
+    class Broken(Hook):
+        def on_read(self, dram, address):
+            raise KeyError("x")
+
+    fresh = NativeAdapter(CONFIG)
+    run_now(fresh.start("plain", 3))
+    fresh.set_hook(Broken())
+    with pytest.raises(SimulationError, match="a hook failed"):
+        run_now(fresh.perform([Operation(0)]))
+    fresh.close()
+
+
+def test_modes_that_need_a_tree_are_refused_without_one(adapter):
+    for mode in MODES[2:]:
+        with pytest.raises(ConfigError, match=f"has no tree: no mode {mode}"):
+            run_now(adapter.start(mode, 0))
