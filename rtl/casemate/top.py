@@ -4,29 +4,36 @@ from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from .alert.alert import Alert
+from .axi.lite import LiteSignature
 from .config import EngineConfig
+from .csr.csr import Csr, Sweep
+from .csr.registers import ADDRESS_BITS
 from .domain.slots import DomainSlots, slot_layout
 from .engine.core import Core
 from .engine.host_port import host_signature
 from .engine.keys import KeyLoader, key_layout
 from .engine.memory_port import memory_signature
+from .metadata.root import RootDoor
+from .metadata.unit import MetadataUnit
 
 __all__ = ["Casemate"]
 
 
 class Casemate(wiring.Component):
-    """Memory-encryption engine with the modes `plain` and `xts`, chosen for each domain.
+    """Memory-encryption engine; the modes `integrity` and `full` need a configuration with a tree.
 
-    Resetting it forgets what is in flight and which domain each slot belongs to: until slots are
-    set again, everything is refused. The buses on both sides must be reset with it. DRAM keeps what
-    it holds; a line that was being written then is old, new, or, where the DRAM takes a line in
-    parts, a mixture of 16-byte blocks of both.
+    Resetting it forgets what is in flight, which domain each slot belongs to, and the root: until
+    slots are set again, everything is refused, and what was protected by the tree is gone. The
+    buses on both sides must be reset with it. DRAM keeps what it holds; a line that was being
+    written then is old, new, or, where the DRAM takes a line in parts, a mixture of 16-byte blocks
+    of both.
 
     Members
     -------
     s_axi: In(host_signature(config))
         AXI4 subordinate, the host's side. AWUSER and ARUSER: bits 11..0 are the domain, bit 12 of
-        AWUSER is `claim`, which means nothing in these modes.
+        AWUSER is `claim`: take a granule that nobody owns.
     m_axi: Out(memory_signature(config))
         AXI4 manager, the DRAM's side. Whole lines; the host's addresses are the DRAM's.
     key: In(stream.Signature(key_layout(config)))
@@ -35,6 +42,10 @@ class Casemate(wiring.Component):
         Settings of the domain slots.
     idle: Out(1)
         Nothing is in flight, no key is being expanded: keys and slots may change.
+    s_axil: In(LiteSignature(12))
+        With a tree, as all that follows: AXI4-Lite subordinate of the registers.
+    irq, alert_integrity, alert_fatal: Out(1)
+        Levels; see ``Csr`` and ``Alert``.
     """
 
     key: stream.Interface
@@ -48,7 +59,12 @@ class Casemate(wiring.Component):
             "key": In(stream.Signature(key_layout(config))),
             "slot": In(stream.Signature(slot_layout(config), always_ready=True)),
             "idle": Out(1),
+            **({} if config.tree is None else {
+                "s_axil": In(LiteSignature(ADDRESS_BITS)), "irq": Out(1),
+                "alert_integrity": Out(1), "alert_fatal": Out(1)}),
         })
+        self.door = None if config.tree is None else RootDoor(config).create(path=("door",))
+        """How a simulation sets and sees the root; no port."""
 
     @property
     def config(self) -> EngineConfig:
@@ -69,4 +85,46 @@ class Casemate(wiring.Component):
         connect(m, keys.data, core.data_key)
         connect(m, keys.tweak, core.tweak_key)
         m.d.comb += self.idle.eq(core.idle & keys.idle)
+        if self._config.tree is not None:
+            self._elaborate_tree(m, core, keys)
         return m
+
+    def _elaborate_tree(self, m: Module, core: Core, keys: KeyLoader) -> None:
+        """Add what authenticates, and what controls it."""
+        config = self._config
+        m.submodules.metadata = metadata = MetadataUnit(config)
+        m.submodules.alert = alert = Alert(config)
+        m.submodules.csr = csr = Csr(config)
+        connect(m, core.tree, metadata.data_path)
+        connect(m, keys.tag, core.tag_key)
+        connect(m, keys.node, metadata.round_key)
+        connect(m, core.report, alert.report)
+        connect(m, metadata.failure, alert.failure)
+        connect(m, alert.log, csr.log)
+        connect(m, flipped(self.s_axil), csr.axil)
+        connect(m, self.door, metadata.door)
+        statistics, events = metadata.statistics, csr.events
+        m.d.comb += [
+            self.idle.eq(core.idle & keys.idle & metadata.idle),
+            core.lock.eq(alert.lock), metadata.locked.eq(alert.lock_all),
+            alert.policy.eq(csr.policy),
+            metadata.flush.eq(csr.sweep.valid & (csr.sweep.payload == Sweep.FLUSH)),
+            metadata.invalidate.eq(csr.sweep.valid & (csr.sweep.payload == Sweep.INVALIDATE)),
+            csr.sweep.ready.eq(~metadata.busy), csr.sweeping.eq(metadata.busy),
+            csr.idle.eq(self.idle), csr.ready.eq(metadata.ready),
+            csr.engine_locked.eq(alert.lock_all), csr.locked_slots.eq(alert.lock),
+            csr.alert_integrity.eq(alert.alert_integrity), csr.alert_fatal.eq(alert.alert_fatal),
+            csr.log_lost.eq(alert.log_lost),
+            *(getattr(csr, name).eq(getattr(alert, name)) for name in (
+                "integrity_error", "access_error", "bus_error", "fatal_error")),
+            self.irq.eq(csr.irq), self.alert_integrity.eq(alert.alert_integrity),
+            self.alert_fatal.eq(alert.alert_fatal),
+        ]
+        axi = self.m_axi
+        m.d.comb += [
+            events.cache_accesses.eq(statistics.access), events.cache_hits.eq(statistics.hit),
+            events.evictions.eq(statistics.evicted), events.nodes_fetched.eq(statistics.fetched),
+            events.nodes_written.eq(statistics.stored),
+            events.lines_read.eq(axi.arvalid & axi.arready & ~axi.arid[-1]),
+            events.lines_written.eq(axi.awvalid & axi.awready & ~axi.awid[-1]),
+        ]

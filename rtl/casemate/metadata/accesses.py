@@ -25,6 +25,8 @@ class Accesses(wiring.Component):
         New accesses; always accepted.
     retry: Out(stream.Signature(access_layout(config)))
         Accesses that came in an earlier cycle.
+    retry_first: Out(1)
+        The one on ``retry`` was never looked up.
     direct: In(1)
         The access on ``i`` needs no place: it is on its way.
     eager: Out(1)
@@ -48,7 +50,7 @@ class Accesses(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(access_layout(config))),
             "retry": Out(stream.Signature(access_layout(config))),
-            "direct": In(1), "eager": Out(1),
+            "retry_first": Out(1), "direct": In(1), "eager": Out(1),
             "park": In(1), "park_id": In(config.entry_id_bits), "park_on": In(range(peers + 1)),
             "read_end": In(peers), "write_end": In(peers), "room": In(1), "locked": In(1),
         })
@@ -86,6 +88,13 @@ class Accesses(wiring.Component):
             # Remembered: the entry may be taken again before the picker comes here.
             with m.If(ended):
                 m.d.sync += parked.eq(0)
+            tried = Signal(name=f"tried_{i}")
+            with m.If(picker.o.payload == i):
+                m.d.comb += self.retry_first.eq(~tried)
+            with m.If(self.park & (self.park_id == i)):
+                m.d.sync += tried.eq(1)
+            with m.Elif(self.i.valid & (self.i.payload.id == i)):
+                m.d.sync += tried.eq(0)
             with m.If(self.park & (self.park_id == i)):
                 m.d.sync += [wanting.eq(1), parked.eq(1), park_on.eq(self.park_on)]
             with m.Elif(new & (self.i.payload.id == i)):

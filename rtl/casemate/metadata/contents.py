@@ -9,7 +9,7 @@ from ..config import DOMAIN_BITS, LINE_BYTES, EngineConfig
 from .entry import peer_count
 from .interface import Outcome, answer_layout, close_layout, node_row_layout
 from .layouts import COUNTER_FIELD_BITS, leaf_layout, node_layout
-from .root import Root
+from .root import Root, RootDoor
 from .table import entry_shape
 
 __all__ = ["Contents", "Job", "SlotRead", "job_layout"]
@@ -94,6 +94,7 @@ class Contents(wiring.Component):
     read: In(SlotRead(config))
     ready: Out(1)
         The root is.
+    door: In(RootDoor(config))
     """
 
     i: stream.Interface
@@ -116,7 +117,7 @@ class Contents(wiring.Component):
             "look_entry": In(entry), "old": Out(COUNTER_FIELD_BITS),
             "new": Out(COUNTER_FIELD_BITS),
             "row": In(stream.Signature(node_row_layout(config))),
-            "read": In(SlotRead(config)), "ready": Out(1),
+            "read": In(SlotRead(config)), "ready": Out(1), "door": In(RootDoor(config)),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -136,6 +137,7 @@ class Contents(wiring.Component):
             slot_reads.append(memory.read_port(transparent_for=[write]))
             row_reads.append(memory.read_port())
         m.submodules.root = root = Root(config)
+        wiring.connect(m, wiring.flipped(self.door), root.door)
 
         # The cycle of the job: everything that it may need is read.
         job, valid = Signal(job_layout(config)), Signal()

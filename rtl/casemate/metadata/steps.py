@@ -34,6 +34,8 @@ class Steps(wiring.Component):
     retry, access: In(stream.Signature(access_layout(config)))
     request, leave: In(stream.Signature(named_node_layout(config)))
     sweep: In(stream.Signature(operation_layout(config)))
+    retry_first: In(1)
+        The access on ``retry`` was never looked up.
     eager: In(1)
         Somebody who was parked is about to look.
     locked: In(1)
@@ -70,7 +72,7 @@ class Steps(wiring.Component):
             "close": In(stream.Signature(close_layout(config), always_ready=True)),
             "retry": In(access), "access": In(access), "request": In(node), "leave": In(node),
             "sweep": In(stream.Signature(operation_layout(config))),
-            "eager": In(1), "locked": In(1), "enable": In(1),
+            "retry_first": In(1), "eager": In(1), "locked": In(1), "enable": In(1),
             "job": Out(stream.Signature(job_layout(config), always_ready=True)),
             "job_close": Out(close_layout(config)),
             "park": Out(1), "park_id": Out(config.entry_id_bits), "park_on": Out(range(peers + 1)),
@@ -119,7 +121,8 @@ class Steps(wiring.Component):
         with m.Elif(~self.enable):
             pass
         with m.Elif(self.retry.valid):
-            m.d.comb += [valid.eq(1), self.retry.ready.eq(1), *self._access(self.retry.payload)]
+            m.d.comb += [valid.eq(1), self.retry.ready.eq(1), *self._access(self.retry.payload),
+                         chosen.first.eq(self.retry_first)]
         with m.Elif(self.request.valid):
             m.d.comb += [
                 valid.eq(1), self.request.ready.eq(1), chosen.source.eq(request.entry),
@@ -132,7 +135,8 @@ class Steps(wiring.Component):
                         chosen.level.eq(level + 1), chosen.index.eq(index), chosen.place.eq(place),
                         chosen.set.eq(set_of(config, level + 1, index))]
         with m.Elif(self.access.valid):
-            m.d.comb += [valid.eq(1), self.access.ready.eq(1), *self._access(self.access.payload)]
+            m.d.comb += [valid.eq(1), self.access.ready.eq(1), *self._access(self.access.payload),
+                         chosen.first.eq(1)]
         with m.Elif(self.leave.valid & quiet):
             m.d.comb += [
                 valid.eq(1), self.leave.ready.eq(1), chosen.operation.eq(Operation.LEAVE),
@@ -218,7 +222,7 @@ class Steps(wiring.Component):
                          job.outcome.eq(Outcome.FAILED)]
         with m.Elif(directory.hit):
             self._touch(m, dirty=operation.write)
-            m.d.comb += [self.job.valid.eq(1), job.job.eq(Job.ANSWER), self.hit.eq(1),
+            m.d.comb += [self.job.valid.eq(1), job.job.eq(Job.ANSWER), self.hit.eq(operation.first),
                          self._pins.pin.eq(operation.write)]
         with m.Elif(table.found & found.failed):
             m.d.comb += [

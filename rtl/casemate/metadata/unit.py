@@ -12,6 +12,7 @@ from .contents import Contents
 from .directory import Directory
 from .interface import MetadataSignature, failure_layout
 from .pins import Pins
+from .root import RootDoor
 from .steps import Steps
 from .sweeper import Sweeper
 from .table import NodeTable
@@ -22,11 +23,11 @@ __all__ = ["MetadataUnit", "statistics_layout"]
 def statistics_layout() -> data.StructLayout:
     """Layout of events, a bit each, in the cycle in which they happen.
 
-    ``hit``: an access found its leaf in the cache. ``fetched``: a leaf or node is fetched, for a
-    walk or for a path that is written through. ``evicted``: a changed leaf or node leaves the
-    cache. ``stored``: a leaf or node goes to DRAM.
+    ``access``: a new access. ``hit``: one found its leaf in the cache when it came. ``fetched``: a
+    leaf or node is fetched, for a walk or for a path that is written through. ``evicted``: a
+    changed leaf or node leaves the cache. ``stored``: a leaf or node goes to DRAM.
     """
-    return data.StructLayout({"hit": 1, "fetched": 1, "evicted": 1, "stored": 1})
+    return data.StructLayout({"access": 1, "hit": 1, "fetched": 1, "evicted": 1, "stored": 1})
 
 
 class MetadataUnit(wiring.Component):
@@ -59,6 +60,8 @@ class MetadataUnit(wiring.Component):
     idle: Out(1)
         Nothing is on its way.
     statistics: Out(statistics_layout())
+    door: In(RootDoor(config))
+        For simulations.
     """
 
     data_path: wiring.PureInterface
@@ -73,7 +76,7 @@ class MetadataUnit(wiring.Component):
             "failure": Out(stream.Signature(failure_layout(config))),
             "locked": In(1), "flush": In(1), "invalidate": In(1), "busy": Out(1),
             "round_key": In(RoundKeyWrite(1)), "ready": Out(1), "idle": Out(1),
-            "statistics": Out(statistics_layout()),
+            "statistics": Out(statistics_layout()), "door": In(RootDoor(config)),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -89,6 +92,7 @@ class MetadataUnit(wiring.Component):
         m.submodules.sweeper = sweeper = Sweeper(config)
 
         connect(m, flipped(self.round_key), checker.round_key)
+        connect(m, flipped(self.door), contents.door)
         connect(m, table.failure, flipped(self.failure))
         connect(m, accesses.retry, steps.retry)
         connect(m, table.request, steps.request)
@@ -150,6 +154,8 @@ class MetadataUnit(wiring.Component):
             self.busy.eq(sweeper.busy), sweeper.done.eq(steps.swept),
             sweeper.again.eq(steps.again), sweeper.written.eq(table.write_backs_idle),
             self.idle.eq(table.idle & ~sweeper.busy),
+            self.statistics.access.eq(path.access.valid & path.access.ready),
+            steps.retry_first.eq(accesses.retry_first),
             self.statistics.hit.eq(steps.hit), self.statistics.fetched.eq(steps.miss),
             self.statistics.evicted.eq(steps.evicted),
             self.statistics.stored.eq(path.store.valid & path.store.ready),
