@@ -19,10 +19,11 @@ def host_rules(config: EngineConfig) -> Rules:
 
 
 def memory_rules(config: EngineConfig) -> Rules:
-    """Return the rules of the DRAM's bus, with room for every entry of both tables."""
-    most = max(config.read_entries, config.write_entries)
+    """Return the rules of the DRAM's bus, with room for every entry of all tables."""
+    most = max(config.read_entries, config.write_entries) + config.node_entries
+    outstanding = 1 << (max(8, 2 * most) - 1).bit_length()
     # The engine never asks for an exclusive access, and copes with a DRAM that answers EXOKAY.
-    return Rules(memory_signature(config), name="m_axi", outstanding=max(8, 2 * most),
+    return Rules(memory_signature(config), name="m_axi", outstanding=outstanding,
                  without=("ERRS_RRESP_EXOKAY", "ERRS_BRESP_EXOKAY"))
 
 
@@ -58,6 +59,10 @@ class CheckedCasemate(wiring.Component):
         connect(m, flipped(self.key), engine.key)
         connect(m, flipped(self.slot), engine.slot)
         m.d.comb += self.idle.eq(engine.idle)
+        if self._config.tree is not None:
+            connect(m, flipped(self.s_axil), engine.s_axil)
+            m.d.comb += [getattr(self, name).eq(getattr(engine, name))
+                         for name in ("irq", "alert_integrity", "alert_fatal")]
         host.observe(m, engine.s_axi)
         memory.observe(m, engine.m_axi)
         return m

@@ -10,10 +10,11 @@ from typing import Any
 
 import cocotb
 from casemate.config import LINE_BYTES, EngineConfig
+from casemate.csr.registers import block
 from casemate.engine.keys import KeyName
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
-from cocotbext.axi import AxiBus, AxiMaster, AxiRam
+from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiMaster, AxiRam
 from cocotbext.axi.sparse_memory import SparseMemory
 
 from casemate_sim.back_pressure import BackPressure
@@ -68,11 +69,14 @@ class Harness:
         Range of the data window that was filled with random bytes.
     keys:
         Keys of each domain that was loaded, by name.
+    registers:
+        Manager of the registers' bus, if there is a tree.
     """
 
     host: HostAgent
     master: Any
     agent: MemoryAgent
+    registers: Any
 
     def __init__(self, dut, config: EngineConfig, seed: object, *, dram: str = "agent",
                  host: str = "bursts", profile: str | Mapping[str, str] = "always") -> None:
@@ -91,6 +95,10 @@ class Harness:
             else BackPressure(profile, self.random, self.coverage))
         for name in ("key_valid", "slot_valid"):
             getattr(dut, name).value = 0
+        self._engine_key: bytes | None = None  # K4, as long as the engine has it
+        if config.tree is not None:
+            self.registers = AxiLiteMaster(
+                AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
         dut.rst.value = 1
         Clock(dut.clk, 2, unit="ns").start()
         self._connect_memory(dram)
@@ -164,13 +172,14 @@ class Harness:
         await self.cycles(2)
         self.scoreboard.recover()
         self.keys.clear()
+        self._engine_key = None
         self.dut.rst.value = 0
         await self.cycles(2)
 
     # -- domains -----------------------------------------------------------------------------
 
     async def load_domain(self, slot: int, domain: int, mode: str, *,
-                          authenticate: bool = False,
+                          authenticate: bool | None = None,
                           keys: Mapping[str, bytes] | None = None) -> None:
         """Give a slot to a domain and load its keys, random ones unless `keys` are given.
 
@@ -181,27 +190,36 @@ class Harness:
         domain:
             12-bit domain ID.
         mode:
-            ``plain`` or ``xts``.
+            ``plain``, ``xts``, ``integrity`` or ``full``.
         authenticate:
-            Set the mode bit that this engine refuses.
+            The mode bit, if it is to be another than the mode's: without a tree the engine refuses
+            it.
         keys:
-            Keys by name.
+            Keys by name. The engine's own, K4, is loaded once.
         """
         size = self.config.aes_bits // 8
+        encrypt = mode in ("xts", "full")
+        if authenticate is None:
+            authenticate = mode in ("integrity", "full")
         if keys is None:
             keys = {name.name: self.random.randbytes(size) for name in KeyName}
-        self.keys[domain] = dict(keys)
+        keys = dict(keys)
+        if self._engine_key is not None:
+            keys["K4"] = self._engine_key
+        self.keys[domain] = keys
         for name, key in keys.items():
-            await self._load_key(slot, KeyName[name], key)
+            if name != "K4" or self._engine_key is None:
+                await self._load_key(slot, KeyName[name], key)
+        self._engine_key = keys.get("K4")
         dut = self.dut
         for name, value in (("slot", slot), ("enable", 1), ("domain", domain),
-                            ("encrypt", mode == "xts"), ("authenticate", authenticate),
+                            ("encrypt", encrypt), ("authenticate", authenticate),
                             ("valid", 1)):
             getattr(dut, f"slot_{name}").value = int(value)
         await self.cycles(1)
         dut.slot_valid.value = 0
         await self.cycles(1)
-        self.scoreboard.set_domain(slot, domain, encrypt=mode == "xts",
+        self.scoreboard.set_domain(slot, domain, encrypt=encrypt,
                                    authenticate=authenticate, keys=keys)
 
     async def _load_key(self, slot: int, name: KeyName, key: bytes) -> None:
@@ -215,7 +233,7 @@ class Harness:
         while not dut.key_ready.value:
             await edge
         dut.key_valid.value = 0
-        await self._until_idle(200)
+        await self._until_idle(2000)
 
     async def _until_idle(self, patience: int) -> None:
         edge = RisingEdge(self.dut.clk)
@@ -244,10 +262,30 @@ class Harness:
             return not self.master.write_if.idle() or not self.master.read_if.idle()
         return any(not channel.idle() for channel in (self.host.aw, self.host.w, self.host.ar))
 
+    async def read_register(self, name: str) -> int:
+        """Return what a register holds."""
+        return await self.registers.read_dword(self._offset(name))
+
+    async def write_register(self, name: str, value: int) -> None:
+        """Write a register."""
+        await self.registers.write_dword(self._offset(name), value)
+
+    def _offset(self, name: str) -> int:
+        offsets = {register.name: register.offset for register in block(self.config).registers}
+        return offsets[name]
+
+    async def flush(self, *, invalidate: bool = False) -> None:
+        """Write all that the metadata cache has changed to DRAM."""
+        await self.write_register("command", 2 if invalidate else 1)
+        while await self.read_register("command"):
+            pass
+
     async def finish(self) -> None:
         """Wait until all is answered, and compare all of DRAM with the model."""
         await self.drain()
         await self._until_idle(1000)  # lines whose other half nobody asked for
+        if self.config.tree is not None:
+            await self.flush()
         self.scoreboard.finish(self.image())
         self.coverage.add("tests")
         self.coverage.add("lines compared", len(self.memory.segs) * BOUNDARY_BYTES // LINE_BYTES)

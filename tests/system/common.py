@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from casemate.config import LINE_BYTES
 from casemate_sim.bursts import Burst, Kind
 from casemate_sim.harness import Harness
-from configurations import CONFIGS
+from configurations import CONFIGS, TREES
 
-CONFIG = CONFIGS[os.environ["CASEMATE_CONFIG"]]
+CONFIG = (CONFIGS | TREES)[os.environ["CASEMATE_CONFIG"]]
 SEED = int(os.environ["CASEMATE_SEED"])
 SCALE = int(os.environ.get("CASEMATE_SCALE", "1"))
 """How many times longer the random tests are than in `make test`."""

@@ -14,7 +14,7 @@ import pytest
 from casemate_sim.build_cocotb import build_cocotb, run_cocotb
 from casemate_sim.coverage import Coverage, merge, report
 from casemate_sim.files import whole_file
-from configurations import CONFIGS, LARGE
+from configurations import CONFIGS, LARGE, TREES
 
 HERE = Path(__file__).parent
 MODULES = ["cocotb_directed", "cocotb_shapes", "cocotb_random", "cocotb_standard"]
@@ -26,7 +26,7 @@ def results(request):
 
 def simulate(name, modules, seed, request, *, scale=1):
     """Build and run one configuration; return the outcomes and the coverage's file."""
-    config = CONFIGS[name]
+    config = (CONFIGS | TREES)[name]
     folder = (results(request) / "system" / f"{name}-{request.node.originalname}-{seed}").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     waves = request.config.getoption("vcd")
@@ -85,3 +85,9 @@ def test_engine_with_more_seeds(name, more, seed, subtests, request):
     outcomes, _, folder = simulate(name, ["cocotb_random", "cocotb_standard"], seed + more,
                                    request, scale=10)
     check(outcomes, subtests, name, seed + more, folder)
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_engine_with_a_tree(name, seed, subtests, request):
+    outcomes, _, folder = simulate(name, ["cocotb_tree"], seed, request)
+    check(outcomes, subtests, name, seed, folder)
