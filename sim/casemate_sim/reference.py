@@ -1,32 +1,23 @@
 """The golden model as the scoreboard needs it: who may do what, and what lines held before.
 
 What domains that do not authenticate leave in DRAM is known to the last byte, and kept as it lies
-there. Of the others the text is kept that they read: which version a line has, and so what lies in
-DRAM, depends on how writes were merged, and what leaves and nodes hold on the metadata cache. When
-everything was flushed, the leaf in DRAM says the version, and :meth:`Reference.check_protected`
-verifies and compares.
+there; what the others have written is in ``texts``.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from casemate.config import LINE_BYTES, EngineConfig
 
 from casemate_sim.bursts import BOUNDARY_BYTES, Burst, Kind
-from casemate_sim.line_history import SPOILT
-from casemate_sim.model import AccessError, GoldenEngine, Image, LeafArray, Tree
-from casemate_sim.model.lines import LineCipher
-from casemate_sim.owners import NOBODY, Owners
+from casemate_sim.model import AccessError, GoldenEngine, Image
+from casemate_sim.texts import Texts
 
 __all__ = ["Reference"]
 
-_EMPTY = bytes(LINE_BYTES)
 
-
-class Reference:
+class Reference(Texts):
     """A golden engine, and what it leaves to the bus: FIXED bursts, and what is not certain.
 
     Parameters
@@ -36,29 +27,14 @@ class Reference:
         authenticate.
     image:
         Content of DRAM, changed in place.
-
-    Attributes
-    ----------
-    owners:
-        Who owns each granule.
     """
 
     def __init__(self, config: EngineConfig, image: Image) -> None:
-        self._config = config
+        super().__init__(config)
         self._engine = GoldenEngine(config, image)
         self._viewer = GoldenEngine(config)  # decrypts what a line held some time ago
-        self._modes: dict[int, tuple[bool, bool]] = {}  # encrypt, authenticate
-        self._keys: dict[int, dict[str, bytes]] = {}
-        self._ciphers: dict[int, LineCipher] = {}
-        self._engine_key: bytes | None = None
         self._refused: set[int] = set()  # domains that would authenticate, without a tree
         self._reasons: dict[tuple[int, int], str | None] = {}
-        self._protects = False
-        self._texts: dict[int, bytes | None] = {}  # of valid lines, by address
-        self._versions: Counter[int] = Counter()  # the highest that a line may have, by address
-        self._spoilable: set[int] = set()  # addresses of lines that others wrote over
-        self._unknown: set[int] = set()  # addresses of lines of which DRAM's content is not known
-        self.owners = Owners()
 
     @property
     def image(self) -> Image:
@@ -77,15 +53,8 @@ class Reference:
             for name, key in keys.items():
                 engine.load_key(slot, name, key)
         self._engine_key = keys.get("K4", self._engine_key)
-        kept = self._keys.get(domain)
-        self._keys[domain] = {name: key for name, key in keys.items() if name != "K4"}
-        if kept not in (None, self._keys[domain]) or self._modes.get(
-                domain, (encrypt, authenticate)) != (encrypt, authenticate):
-            for address in self._texts:
-                if domain in self.owners.possible(self.granule(address)):
-                    self._texts[address] = SPOILT
-        self._modes[domain] = encrypt, authenticate
-        self._ciphers.pop(domain, None)
+        self._learn_keys(domain, encrypt=encrypt, authenticate=authenticate, keys={
+            name: key for name, key in keys.items() if name != "K4"})
         if usable:
             self._refused.discard(domain)
             self._protects |= authenticate
@@ -98,16 +67,9 @@ class Reference:
         for slot in range(self._config.domain_slots):
             for engine in (self._engine, self._viewer):
                 engine.set_slot(slot, valid=False)
-        self._modes.clear()
-        self._keys.clear()
-        self._ciphers.clear()
-        self._engine_key = None
         self._refused.clear()
         self._reasons.clear()
-        self._texts.clear()
-        self._spoilable.clear()
-        self._versions.clear()
-        self.owners = Owners()
+        self._forget()
 
     def encrypts(self, domain: int) -> bool:
         """Whether a domain's lines are encrypted."""
@@ -165,107 +127,6 @@ class Reference:
         """Addresses of lines of which DRAM's content is not known."""
         return frozenset(self._unknown)
 
-    # -- lines as their owners read them -----------------------------------------------------
-
-    def granule(self, address: int) -> int:
-        """Return the number of the granule that holds an address."""
-        return (address - self._config.data_base) // (LINE_BYTES * self._config.leaf.lines)
-
-    def is_protected(self, address: int) -> bool:
-        """Whether a domain that authenticates may have written a line since it got it."""
-        return address in self._texts
-
-    def text(self, address: int) -> bytes | None:
-        """Return what its owner reads from a line; None if that is not known."""
-        return self._texts.get(address, _EMPTY)
-
-    def write_text(self, address: int, data: bytes, strobes: Sequence[bool]) -> bytes | None:
-        """Write a line as its owner; return its text now. A spoilt line is written as a whole."""
-        old = self.text(address)
-        text: bytes | None = None
-        if all(strobes):
-            text = data
-        elif old is not None:
-            text = bytes(new if written else kept
-                         for new, kept, written in zip(data, old, strobes, strict=True))
-        self._texts[address] = text
-        self.may_write(address)
-        return text
-
-    def may_write(self, address: int) -> None:
-        """Note that a domain that authenticates writes a line, or may."""
-        self._unknown.add(address)
-        self._versions[address] += 1
-
-    def doubt_text(self, address: int) -> None:
-        """Note that it is not known what a line's owner reads."""
-        self._texts[address] = None
-
-    def spoil(self, address: int) -> bytes | None:
-        """Note that a domain that does not authenticate wrote a line; return its text now.
-
-        A line that is not valid cannot be spoilt; one of which the text is not known may be.
-        """
-        self._spoilable.add(address)
-        if self._texts.get(address) is not None:
-            self._texts[address] = SPOILT
-        return self.text(address)
-
-    def settle_text(self, address: int, text: bytes) -> None:
-        """Note that it is known again what a line's owner reads."""
-        self._texts[address] = text
-        self._spoilable.discard(address)
-
-    @property
-    def protects(self) -> bool:
-        """Whether a domain that authenticates was ever there."""
-        return self._protects
-
-    def adopt(self, domain: int, address: int, text: bytes, version: int = 1) -> None:
-        """Note that a line was sealed for a domain before; the image holds it."""
-        self.owners.adopt(self.granule(address), domain)
-        self._texts[address] = text
-        self._versions[address] = version
-        self._unknown.add(address)
-        self._protects = True
-
-    def reclaim(self, granule: int) -> None:
-        """Take a granule from its owner."""
-        size = LINE_BYTES * self._config.leaf.lines
-        start = self._config.data_base + granule * size
-        for address in range(start, start + size, LINE_BYTES):
-            self._texts.pop(address, None)
-        self.owners.reclaim(granule)  # what is in flight may spoil a text again
-
-    def holds_text(self, domain: int, address: int, stored: bytes,
-                   texts: Sequence[bytes | None]) -> bool:
-        """Whether DRAM's content of a line is one of some texts, under any version it may have."""
-        if None in texts:
-            return True
-        count = self._versions[address]
-        found = self._texts_of(
-            domain, np.full(count, self._line(address), np.uint64),
-            np.frombuffer(stored * count, np.uint8).reshape(count, LINE_BYTES),
-            np.arange(1, count + 1, dtype=np.uint64))
-        return any(text.tobytes() in texts for text in found)
-
-    def _line(self, address: int) -> int:
-        return (address - self._config.data_base) // LINE_BYTES
-
-    def _texts_of(self, domain: int, lines: np.ndarray, stored: np.ndarray,
-                  versions: np.ndarray) -> np.ndarray:
-        return self._cipher(domain).expose(domain, lines, stored, versions)
-
-    def _cipher(self, domain: int) -> LineCipher:
-        """Return what decrypts one domain's lines, whether it still has a slot or not."""
-        if domain not in self._ciphers:
-            cipher = self._ciphers[domain] = LineCipher(self._config)
-            encrypt, authenticate = self._modes[domain]
-            cipher.set_slot(0, domain=domain, encrypt=encrypt, authenticate=authenticate)
-            for name, key in self._keys[domain].items():
-                cipher.load_key(0, name, key)
-        return self._ciphers[domain]
-
     # -- the end -----------------------------------------------------------------------------
 
     def difference(self, dram: Image) -> str | None:
@@ -285,78 +146,3 @@ class Reference:
             return None
         address, expected, found = difference
         return f"DRAM holds {found:#04x} instead of {expected:#04x} at {address:#x}"
-
-    def check_protected(self, dram: Image,
-                        root: np.ndarray | None = None) -> str | None:
-        """Compare what DRAM holds after a flush with every text that its owner would read.
-
-        Parameters
-        ----------
-        dram:
-            Content of DRAM after a flush.
-        root:
-            The root counters; if None, MACs are not checked.
-
-        Returns
-        -------
-        str or None
-            What is wrong first, None if all agrees.
-        """
-        if not self._protects or self._engine_key is None:
-            return None
-        tree = Tree(self._config, self._engine_key, dram, root)
-        if root is not None:
-            for level in tree.walk():
-                if len(level.wrong):
-                    return (f"the MAC of level {level.level} number {level.wrong[0]} in DRAM does "
-                            "not match")
-        for granule in self.owners.granules():
-            wrong = self._check_granule(granule, tree, dram, root)
-            if wrong:
-                return wrong
-        return None
-
-    def _check_granule(self, granule: int, tree: Tree, dram: Image,
-                       root: np.ndarray | None) -> str | None:
-        shape = self._config.leaf
-        index = np.array([granule], np.uint64)
-        possible = self.owners.possible(granule)
-        if root is not None:
-            content = tree.read(0, index)
-        elif NOBODY in possible:  # it may be one that was never written
-            return None
-        else:
-            content = dram.read_lines(tree.addresses(0, index))
-        leaf = LeafArray.unpack(content, shape)
-        owner = int(leaf.owner[0])
-        if owner not in possible:
-            return f"granule {granule} belongs to domain {owner} in DRAM, not {sorted(possible)}"
-        base = self._config.data_base + granule * LINE_BYTES * shape.lines
-        for place in range(shape.lines):
-            address = base + place * LINE_BYTES
-            wrong = self._check_line(address, owner, dram, valid=bool(leaf.valid[0, place]),
-                                     version=leaf.versions[:, place], tag=leaf.tags[:, place])
-            if wrong:
-                return f"line {address:#x} of domain {owner} in DRAM {wrong}"
-        return None
-
-    def _check_line(self, address: int, owner: int, dram: Image, *, valid: bool,
-                    version: np.ndarray, tag: np.ndarray) -> str | None:
-        text = self.text(address)
-        if text == SPOILT or (text is None and address in self._spoilable) or (owner not in self._keys and owner != NOBODY):
-            return None
-        if not valid:
-            return "is not valid" if text is not None and address in self._texts else None
-        if address not in self._texts:
-            return "is valid, and nobody wrote it"
-        highest = self._versions[address]
-        if not 0 < int(version[0]) <= highest:
-            return f"has version {version[0]} after at most {highest} writes"
-        line = np.array([self._line(address)], np.uint64)
-        stored = dram.read_lines(np.array([address], np.uint64))
-        if self._cipher(owner).tags(owner, line, stored, version)[0] != tag[0]:
-            return f"does not match its tag under version {version[0]}"
-        found = self._texts_of(owner, line, stored, version).tobytes()
-        if text not in (None, found):
-            return f"reads as {found.hex()} instead of {text.hex()}"
-        return None

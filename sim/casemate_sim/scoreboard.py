@@ -2,14 +2,13 @@
 
 It knows nothing of a simulator: a monitor tells it each handshake on the host's bus, with the
 cycle. Which results are legal when accesses overlap is explained in ``line_history``, and in
-``owners`` where domains authenticate; what DRAM must hold then, in ``reference``.
+``owners`` where domains authenticate; what DRAM must hold then, in ``texts``.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from casemate.config import LINE_BYTES, EngineConfig
@@ -17,60 +16,15 @@ from numpy.typing import NDArray
 
 from casemate_sim.bursts import Burst, Chunk
 from casemate_sim.coverage import Coverage
-from casemate_sim.faults import Faults, Response
-from casemate_sim.line_history import SPOILT, LineHistory
+from casemate_sim.faults import Response
+from casemate_sim.line_expectations import Access, LineExpectations, ScoreboardError
+from casemate_sim.line_history import SPOILT
 from casemate_sim.model import Image
-from casemate_sim.owners import Ticket
-from casemate_sim.reference import Reference
 
 __all__ = ["Scoreboard", "ScoreboardError"]
 
 
-class ScoreboardError(AssertionError):
-    """The engine did something that the contract does not allow; the message says what."""
-
-
-@dataclass
-class _Verdict:
-    """What a chunk of a protected read may be answered."""
-
-    legal: set[Response]
-    owner_decides: bool  # nothing but the granule's owner can be the cause of an error
-    okay: bool | None = None  # what its first beat was answered
-
-
-@dataclass(eq=False)
-class _Access:
-    """A burst that was accepted and not yet answered."""
-
-    burst: Burst
-    cycle: int
-    refused: bool
-    protected: bool = False  # the domain authenticates
-    tickets: list[Ticket] = field(default_factory=list)  # then: of each chunk
-    beats: int = 0  # of which the data have come
-    chunk: int = 0  # that the next beat belongs to
-    # A read's contents that fit the chunk's beats so far; a content that may be anything is None.
-    candidates: list[bytes | None] | None = None
-    verdict: _Verdict | None = None  # on a chunk of a protected read
-    # A write's errors, those that it may have, and the lines of its chunks that took their place
-    # in the line's order.
-    errors: set[Response] = field(default_factory=set)
-    doubts: set[Response] = field(default_factory=set)
-    lines: list[int] = field(default_factory=list)
-    # Of a protected write: when its lines were collected, which it changes for all that was known
-    # then, and what it puts into them, None if not all of it.
-    collected: dict[int, int] = field(default_factory=dict)
-    changed: set[int] = field(default_factory=set)
-    contents: dict[int, bytes | None] = field(default_factory=dict)
-    data: bytearray = field(default_factory=lambda: bytearray(LINE_BYTES))
-    strobes: list[bool] = field(default_factory=lambda: [False] * LINE_BYTES)
-
-    def __str__(self) -> str:
-        return f"beat {self.beats} of {self.burst}"
-
-
-class Scoreboard:
+class Scoreboard(LineExpectations):
     """The golden model in step with one engine.
 
     Parameters
@@ -83,37 +37,22 @@ class Scoreboard:
         Reads bytes of the simulated DRAM: address, length.
     coverage:
         Where situations are counted.
-
-    Attributes
-    ----------
-    reference:
-        The golden model.
-    faults:
-        What the DRAM answers; may change only while nothing is in flight. Errors of leaves and
-        nodes count as an attack.
-    attacked:
-        Somebody tampers with DRAM, or a domain is locked: an access of a domain that authenticates
-        may be refused, but what is read must still be right. Nothing is compared with DRAM.
     """
 
     def __init__(self, config: EngineConfig, image: Image, dram: Callable[[int, int], bytes],
                  coverage: Coverage) -> None:
-        self.config = config
+        super().__init__(config, image, dram)
         self.coverage = coverage
-        self.faults = Faults()
-        self.attacked = False
-        self.reference = Reference(config, image)
-        self._dram = dram
         self._uncertain: dict[int, set[bytes | None]] = {}
         self._begin()
 
     def _begin(self) -> None:
-        self._lines: dict[tuple[int, bool], LineHistory] = {}  # by address, and whether protected
-        self._announced: deque[_Access] = deque()
+        self._lines.clear()
+        self._announced: deque[Access] = deque()
         self._data: deque[tuple[int, int, int]] = deque()
-        self._queues: dict[str, dict[int, deque[_Access]]] = {
+        self._queues: dict[str, dict[int, deque[Access]]] = {
             "read": defaultdict(deque), "write": defaultdict(deque)}
-        self._order: dict[str, list[_Access]] = {"read": [], "write": []}
+        self._order: dict[str, list[Access]] = {"read": [], "write": []}
         self._interrupted: int | None = None  # ID of a read that has had some of its data
         self._collected: Counter[int] = Counter()  # chunks in their line's order, by line
 
@@ -124,21 +63,6 @@ class Scoreboard:
         """Give a slot to a domain, as the slot port and the key port do."""
         self.reference.set_domain(slot, domain, encrypt=encrypt, authenticate=authenticate,
                                   keys=keys or {})
-
-    def adopt(self, domain: int, lines: NDArray[np.uint64], data: NDArray[np.uint8]) -> None:
-        """Note that the image holds lines that were sealed for a domain, each with version 1."""
-        for line, content in zip(lines.tolist(), data, strict=True):
-            self.reference.adopt(domain, self.config.data_base + LINE_BYTES * line,
-                                 content.tobytes())
-
-    def reclaim(self, address: int, length: int) -> None:
-        """Note that the supervisor has taken the granules of a range from their owners."""
-        for granule in range(self.reference.granule(address),
-                             self.reference.granule(address + length - 1) + 1):
-            self.reference.reclaim(granule)
-        for (line, protected), history in self._lines.items():
-            if protected and address <= line < address + length:
-                history.write(-1, None, None)
 
     def reset(self) -> None:
         """Forget the slots and what was in flight, as the engine does; see :meth:`recover`."""
@@ -183,7 +107,7 @@ class Scoreboard:
         """Note that an address was accepted."""
         access = "write" if burst.write else "read"
         reason = self.reference.refusal(burst)
-        entry = _Access(burst, cycle, reason is not None)
+        entry = Access(burst, cycle, reason is not None)
         self.coverage.burst(burst)
         self.coverage.same_id(burst, self._queues)
         self._queues[access][burst.id].append(entry)
@@ -216,20 +140,6 @@ class Scoreboard:
             return "full" if encrypt else "integrity"
         return "xts" if encrypt else "plain"
 
-    def _ticket(self, entry: _Access, chunk: Chunk) -> Ticket:
-        burst, address = entry.burst, chunk.line_address
-        return self.reference.owners.begin(
-            self.reference.granule(address), burst.domain, claim=burst.write and burst.claim,
-            doubted=(lambda: self._doubt(entry, address)) if burst.write else None)
-
-    @property
-    def _tolerant(self) -> bool:
-        """Whether any access of a domain that authenticates may be refused."""
-        window = self.config.regions[0]
-        return self.attacked or any(
-            not window.base <= address < window.end
-            for address in (*self.faults.reads, *self.faults.writes))
-
     # -- writes ------------------------------------------------------------------------------
 
     def write_data(self, cycle: int, data: int, strobes: int) -> None:
@@ -258,7 +168,7 @@ class Scoreboard:
             if write.beats == write.burst.length:
                 self._announced.popleft()
 
-    def _collect(self, cycle: int, write: _Access, chunk: Chunk) -> None:
+    def _collect(self, cycle: int, write: Access, chunk: Chunk) -> None:
         """Apply a chunk to the model, if the DRAM will store it."""
         address, domain = chunk.line_address, write.burst.domain
         line = self._line(address, write.protected)
@@ -282,48 +192,6 @@ class Scoreboard:
                 line_of_owner.write(cycle, self.reference.spoil(address), write)
             line.write(cycle, self.reference.write(
                 domain, address, bytes(write.data), write.strobes), write)
-
-    def _collect_protected(self, cycle: int, write: _Access, address: int) -> None:
-        """Apply a chunk of a domain that authenticates, as far as it is certain."""
-        ticket = write.tickets[write.chunk]
-        if not any(write.strobes):  # whether the owner is asked is nobody's business
-            write.doubts |= {Response.SLVERR} if ticket.may_be_denied else set()
-            return
-        write.collected[address] = cycle
-        partial = not all(write.strobes)
-        write.contents[address] = None if partial else bytes(write.data)
-        if not ticket.may_be_granted:
-            return
-        old = self.reference.text(address)
-        errors = {error for error in self.faults.reads.get(address, ()) if error.error and partial}
-        failure = self.faults.of_write(address)
-        if partial and old == SPOILT:
-            errors.add(Response.SLVERR)
-        doubtful = bool(errors) and not self.reference.is_protected(address)
-        if doubtful or (partial and old is None):
-            write.doubts |= errors | {Response.SLVERR}
-        elif errors or failure:
-            write.errors |= errors or {failure}
-            self.reference.may_write(address)
-            return
-        write.changed.add(address)
-        self._line(address, False).write(cycle, None, write)
-        text = self.reference.write_text(address, bytes(write.data), write.strobes)
-        self._line(address, True).write(cycle, text, write)
-        if failure:
-            write.doubts.add(failure)
-        if doubtful or failure or ticket.may_be_denied or self._tolerant:
-            self._doubt(write, address)
-
-    def _doubt(self, write: _Access, address: int) -> None:
-        """Note that it is not certain any more whether a chunk is written."""
-        if address in write.collected:
-            for protected in (False, True):
-                self._line(address, protected).doubt(write.collected[address], write)
-            self.reference.doubt_text(address)
-            self.reference.may_write(address)
-            write.doubts |= write.errors
-            write.errors.clear()
 
     def _write_error(self, address: int, strobes: Sequence[bool], encrypt: bool) -> Response:
         """Error that keeps a chunk from being stored; OKAY if there is none."""
@@ -362,56 +230,6 @@ class Scoreboard:
         for address in write.lines:
             self._collected[address] -= 1
             self._settle(write, address)
-
-    def _settle(self, write: _Access, address: int) -> None:
-        """Let the histories of a line know that a write was answered; look into DRAM."""
-        domain = write.burst.domain
-        for protected in (False, True):
-            line = self._lines.get((address, protected))
-            if line is None:
-                continue
-            contents = line.settle(write)
-            if protected != write.protected:
-                right = True
-            elif not protected:
-                right = None in contents or self._dram(address, LINE_BYTES) in contents
-            else:
-                right = (address not in write.changed or SPOILT in contents or self._tolerant
-                         or self.reference.holds_text(
-                             domain, address, self._dram(address, LINE_BYTES), contents))
-            if not right:
-                raise ScoreboardError(f"DRAM does not hold line {address:#x} as it was "
-                                      f"written when {write.burst} is answered")
-            self._drop_if_quiet(address, protected)
-
-    def _legal_of_protected(self, write: _Access) -> set[Response]:
-        """Return every response that a write of a domain that authenticates may get."""
-        errors, doubts = set(write.errors), set(write.doubts)
-        for ticket, chunk in zip(write.tickets, write.burst.chunks, strict=True):
-            if ticket.may_be_denied and chunk.line_address in write.collected:
-                (doubts if ticket.may_be_granted else errors).add(Response.SLVERR)
-        if self._tolerant:
-            doubts |= {Response.SLVERR, Response.DECERR}
-        return (errors or {Response.OKAY}) | doubts
-
-    def _end_protected(self, write: _Access, response: Response) -> None:
-        """Learn from the response whose the granules are, and what the lines hold."""
-        alone = not (write.errors or write.doubts or self._tolerant)
-        if response.error:
-            write.changed.clear()
-        for ticket, chunk in zip(write.tickets, write.burst.chunks, strict=True):
-            if ticket.overtaken:  # the line may have another owner by now
-                write.changed.discard(chunk.line_address)
-            granted = None
-            if not response.error and chunk.line_address in write.collected:
-                granted = True
-            elif response.error and alone and len(write.tickets) == 1:
-                granted = False
-            self.reference.owners.end(ticket, granted=granted)
-        for address, content in write.contents.items():
-            line = self._lines.get((address, True))
-            if content and line and not response.error and line.resolve(write, content):
-                self.reference.settle_text(address, content)
 
     # -- reads -------------------------------------------------------------------------------
 
@@ -460,7 +278,7 @@ class Scoreboard:
             self._queues["read"][identifier].popleft()
             self._answered("read", read, Response(response))
 
-    def _read_error(self, read: _Access, chunk: Chunk) -> Response:
+    def _read_error(self, read: Access, chunk: Chunk) -> Response:
         """Error of the row that holds a beat; OKAY if there is none."""
         responses = self.faults.reads.get(chunk.line_address)
         if responses is None:
@@ -471,43 +289,7 @@ class Scoreboard:
         beats = row_bytes // read.burst.bus_bytes
         return self.faults.of_row(chunk.line_address, range(row * beats, (row + 1) * beats))
 
-    def _check_verdict(self, read: _Access, chunk: Chunk, response: Response) -> Response:
-        """Return the response that a beat must have: if it is legal, the one that it has.
-
-        A line is verified as a whole: either all of its beats have data, or none.
-        """
-        if read.verdict is None:
-            read.verdict = self._verdict(read, chunk)
-        verdict = read.verdict
-        if response not in verdict.legal:
-            return min(verdict.legal)
-        if verdict.okay is None:
-            verdict.okay = not response.error
-        elif verdict.okay is response.error:
-            return Response.SLVERR if response is Response.OKAY else Response.OKAY
-        return response
-
-    def _verdict(self, read: _Access, chunk: Chunk) -> _Verdict:
-        ticket, address = read.tickets[read.chunk], chunk.line_address
-        contents = self._line(address, True).legal(read.cycle)
-        errors = {error for error in self.faults.reads.get(address, ()) if error.error}
-        # A line that is not valid need not be fetched.
-        fetched = self.reference.is_protected(address) and bytes(LINE_BYTES) not in contents
-        legal = set()
-        if ticket.may_be_granted:
-            if set(contents) != {SPOILT} and not (errors and fetched):
-                legal.add(Response.OKAY)
-            legal |= errors
-            if SPOILT in contents or None in contents or errors:
-                legal.add(Response.SLVERR)
-        if ticket.may_be_denied:
-            legal.add(Response.SLVERR)
-        if self._tolerant:
-            legal |= {Response.SLVERR, Response.DECERR}
-        return _Verdict(legal, owner_decides=not (
-            errors or SPOILT in contents or None in contents or self._tolerant))
-
-    def _check_data(self, read: _Access, chunk: Chunk, data: int) -> None:
+    def _check_data(self, read: Access, chunk: Chunk, data: int) -> None:
         if read.candidates is None:
             contents = self._line(chunk.line_address, read.protected).legal(read.cycle)
             read.candidates = [
@@ -563,23 +345,13 @@ class Scoreboard:
 
     # -- bookkeeping -------------------------------------------------------------------------
 
-    def _line(self, address: int, protected: bool) -> LineHistory:
-        if (address, protected) not in self._lines:
-            self._lines[address, protected] = LineHistory(
-                self.reference.text(address) if protected else self.reference.stored(address))
-        return self._lines[address, protected]
-
-    def _drop_if_quiet(self, address: int, protected: bool) -> None:
-        if self._lines[address, protected].quiet:
-            del self._lines[address, protected]
-
-    def _answered(self, access: str, entry: _Access, response: Response) -> None:
+    def _answered(self, access: str, entry: Access, response: Response) -> None:
         self.coverage.hit(f"response/{response.name} {access}")
         if self._order[access][0] is not entry:
             self.coverage.hit(f"order/{access}s out of order across IDs")
         self._order[access].remove(entry)
 
-    def _cover_hazard(self, name: str, others: str, entry: _Access, chunk: Chunk) -> None:
+    def _cover_hazard(self, name: str, others: str, entry: Access, chunk: Chunk) -> None:
         self.coverage.hit(f"hazard/{name}")
         if any(chunk in other.burst.chunks for identifier, queue in self._queues[others].items()
                if identifier != entry.burst.id for other in queue):
