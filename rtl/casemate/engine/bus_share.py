@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
-from ..axi.signature import Burst
+from ..axi.signature import Burst, Response
 from ..config import EngineConfig
 from ..metadata.interface import node_request_layout, node_row_layout
 from .assemble import assembled_row
@@ -64,7 +64,8 @@ class BusShare(wiring.Component):
             lines.bvalid.eq(axi.bvalid & ~axi.bid[-1]), lines.bid.eq(axi.bid),
             lines.bresp.eq(axi.bresp),
             self.stored.eq(axi.bvalid & axi.bid[-1]), self.stored_entry.eq(axi.bid),
-            self.stored_response.eq(axi.bresp),
+            self.stored_response.eq(Mux(axi.bresp == Response.EXOKAY.value,
+                                        Response.OKAY.value, axi.bresp)),
         ]
         return m
 

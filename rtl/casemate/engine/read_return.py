@@ -179,6 +179,10 @@ class ReadReturn(wiring.Component):
         ]
 
         if tree:
+            # The first row of a line that did not pass may come when the line was chosen already.
+            with m.If(begun.bit_select(entry, 1)):
+                m.d.comb += first.eq(0)
+
             # Rows of a line that did not pass may still come behind its last beat.
             ended, ended_now, judged = Signal(n), Signal(n), Signal(n)
             here = Mux(self.verdict.valid, (1 << self.verdict.id)[:n], 0)
