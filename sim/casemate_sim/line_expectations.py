@@ -187,6 +187,9 @@ class LineExpectations:
             write.errors |= errors or {failure}
             self.reference.may_write(address)
             return
+        if self.reference.may_be_exhausted(address):
+            doubtful = True
+            write.doubts.add(Response.SLVERR)
         write.changed.add(address)
         self._line(address, False).write(cycle, None, write)
         text = self.reference.write_text(address, bytes(write.data), write.strobes)

@@ -104,6 +104,10 @@ class Texts:
         self._unknown.add(address)
         self._versions[address] += 1
 
+    def may_be_exhausted(self, address: int) -> bool:
+        """Whether a line's version may be the highest that there is."""
+        return self._versions[address] >= (1 << self._config.leaf.version_bits) - 1
+
     def doubt_text(self, address: int) -> None:
         """Note that it is not known what a line's owner reads."""
         self._texts[address] = None

@@ -4,7 +4,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from casemate.config import LINE_BYTES, TreeConfig, preset
+from casemate.config import LINE_BYTES, LeafShape, TreeConfig, preset
 from casemate_sim.bursts import Burst, Kind
 from casemate_sim.coverage import Coverage
 from casemate_sim.faults import Response
@@ -213,11 +213,10 @@ KEYS = {name: name.encode() * 8 for name in ("K1", "K2", "K3", "K4")}
 class ProtectedBench(Bench):
     """A scoreboard, and an engine without faults that keeps leaves back until it is flushed."""
 
-    def __init__(self):
+    def __init__(self, config=PROTECTED):
         self.dram = Image([(0, OLD)])
-        self.engine = GoldenEngine(PROTECTED, self.dram, lazy=True)
-        self.scoreboard = Scoreboard(PROTECTED, Image([(0, OLD)]), self.dram.read,
-                                     Coverage(PROTECTED))
+        self.engine = GoldenEngine(config, self.dram, lazy=True)
+        self.scoreboard = Scoreboard(config, Image([(0, OLD)]), self.dram.read, Coverage(config))
         self.load()
 
     def load(self):
@@ -417,6 +416,17 @@ def test_error_of_a_leafs_dram_may_refuse_anything(protected):
     protected.scoreboard.faults.reads[LEAVES] = [SLVERR] * 4
     protected.ask(2, address=64)
     protected.refused()
+
+
+def test_line_of_a_spent_version_may_be_refused():
+    config = PROTECTED.replace(leaf=LeafShape(version_bits=2))
+    bench = ProtectedBench(config)
+    for cycle in range(3):
+        bench.store(cycle, NEW, claim=True)
+    bench.store(4, NEWER, response=SLVERR)
+    bench.ask(5)
+    bench.returns(NEW)
+    bench.finish()
 
 
 def test_sealed_lines_are_adopted(protected):
