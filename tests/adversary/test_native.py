@@ -4,6 +4,7 @@ import pytest
 from casemate.config import ConfigError, preset
 from casemate_sim.adversary import (
     MODES,
+    AdapterError,
     Hook,
     Operation,
     Trial,
@@ -13,7 +14,6 @@ from casemate_sim.adversary import (
     run_trial,
 )
 from casemate_sim.adversary.native import NativeAdapter
-from casemate_sim.native.simulation import SimulationError
 
 CONFIG = preset("tiny").replace(root_counters=8)
 
@@ -77,7 +77,7 @@ def test_a_hook_that_fails_fails_the_trial(adapter):
     fresh = NativeAdapter(CONFIG)
     run_now(fresh.start("plain", 3))
     fresh.set_hook(Broken())
-    with pytest.raises(SimulationError, match="a hook failed"):
+    with pytest.raises(AdapterError, match="a hook failed"):
         run_now(fresh.perform([Operation(0)]))
     fresh.close()
 

@@ -4,7 +4,14 @@ Nothing here knows how the simulation is driven: an ``Adapter`` does. ``ModelAda
 of the golden engine.
 """
 
-from casemate_sim.adversary.adapter import Adapter, Alarm, Operation, Response, run_now
+from casemate_sim.adversary.adapter import (
+    Adapter,
+    AdapterError,
+    Alarm,
+    Operation,
+    Response,
+    run_now,
+)
 from casemate_sim.adversary.attack import MODES, Attack, Later, Outcome, Together
 from casemate_sim.adversary.campaign import (
     Report,
@@ -21,8 +28,9 @@ from casemate_sim.adversary.scene import Scene
 from casemate_sim.adversary.trial import Trial, TrialResult, run_trial
 
 __all__ = [
-    "ATTACKS", "MODES", "Adapter", "Alarm", "Attack", "Dram", "Hook", "Later", "Operation",
-    "Outcome", "Report", "Response", "SavedTrial", "Scene", "Together", "Trial", "TrialError",
+    "ATTACKS", "MODES", "Adapter", "AdapterError", "Alarm", "Attack", "Dram", "Hook", "Later",
+    "Operation", "Outcome", "Report", "Response", "SavedTrial", "Scene", "Together", "Trial",
+    "TrialError",
     "TrialResult", "Witness", "Write", "expectation_table", "find", "load_trial", "plan",
     "run_campaign", "run_now", "run_trial", "save_trial",
 ]

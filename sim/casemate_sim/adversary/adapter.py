@@ -14,7 +14,7 @@ from casemate.config import EngineConfig
 
 from .dram import ALL_BYTES, Dram, Hook
 
-__all__ = ["Adapter", "Alarm", "Operation", "Response", "run_now"]
+__all__ = ["Adapter", "AdapterError", "Alarm", "Operation", "Response", "run_now"]
 
 Result = TypeVar("Result")
 
@@ -45,13 +45,17 @@ class Response:
     Parameters
     ----------
     error:
-        SLVERR or DECERR.
+        SLVERR or DECERR, of any beat.
     data:
         Of a read: 64 bytes.
+    wrong_beats:
+        Of a read with an error: a bit for each byte whose beat had it. A lock may come in the
+        middle of a burst, behind beats that were verified.
     """
 
     error: bool
     data: bytes = b""
+    wrong_beats: int = ALL_BYTES
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,10 @@ class Alarm:
                      self.locked or other.locked)
 
 
+class AdapterError(RuntimeError):
+    """The simulated system does not answer, or an assertion in it failed."""
+
+
 class Adapter(Protocol):
     """One simulated system with one victim; its domain claims what it writes."""
 
@@ -96,7 +104,8 @@ class Adapter(Protocol):
     async def start(self, mode: str, seed: int) -> None:
         """Power up with empty DRAM, keys of `seed`, and no hook; the victim's domain is in `mode`.
 
-        Everything that the simulation chooses at random follows from `seed`.
+        Everything that the simulation chooses at random follows from `seed`. Also after an
+        ``AdapterError``, which any of the coroutines may raise.
         """
         ...
 

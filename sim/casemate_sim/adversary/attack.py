@@ -29,6 +29,8 @@ class Outcome(enum.StrEnum):
     """The victim got wrong bytes without an error, or the adversary learned something."""
     FALSE_ALARM = "false alarm"
     """The engine raised an alarm although all that it read was what it wrote."""
+    HANGS = "hangs"
+    """Something was not answered, or an assertion in the engine failed."""
 
 
 DATA_ATTACK: Mapping[str, Outcome] = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from casemate_sim.documents.markdown import table
-
 from .attack import MODES, Attack
 from .bus import BUS
 from .flips import FLIPS
@@ -32,6 +30,8 @@ def find(name: str) -> type[Attack]:
 
 def expectation_table() -> str:
     """Return every attack with its description and its expected outcome in each mode."""
+    from casemate_sim.documents.markdown import table
+
     return table(("attack", "what happens", *(f"`{mode}`" for mode in MODES)), (
         (f"`{name}`", attack.description,
          *(attack.expected[mode].value for mode in MODES)) for name, attack in ATTACKS.items()))

@@ -9,7 +9,7 @@ from typing import Any
 
 from casemate.config import LINE_BYTES
 
-from .adapter import Adapter, Alarm, Operation, Response
+from .adapter import Adapter, AdapterError, Alarm, Operation, Response
 from .attack import Attack, Later, Outcome
 from .catalogue import find
 from .dram import ALL_BYTES, Witness, Write, merged
@@ -119,14 +119,14 @@ class _Victim:
         possible = self.possible.setdefault(line, {bytes(LINE_BYTES)})
         self.errors += response.error
         if operation.data is None:
-            if not response.error and response.data not in possible:
-                self.wrong.append(line)
-                self.events.append(f"line {line}: wrong data without an error")
-            elif response.error:
+            if response.error:
                 self.events.append(f"line {line}: error of a read")
-                if response.data and any(response.data):
-                    self.wrong.append(line)
-                    self.events.append(f"line {line}: data beside an error")
+            # Beats with an error must be zeros.
+            allowed = {merged(content, Write(0, bytes(LINE_BYTES), response.wrong_beats))
+                       for content in possible} if response.error else possible
+            if response.data not in allowed:
+                self.wrong.append(line)
+                self.events.append(f"line {line}: wrong data")
             return
         written = {merged(old, Write(0, operation.data, operation.strobe)) for old in possible}
         if response.error:
@@ -160,6 +160,15 @@ async def run_trial(adapter: Adapter, trial: Trial) -> TrialResult:
     trial:
         What to do.
     """
+    try:
+        return await _run(adapter, trial)
+    except AdapterError as error:
+        return TrialResult(
+            trial=trial, outcome=Outcome.HANGS, expected=find(trial.attack).expected[trial.mode],
+            parameters={}, orderly=False, lies=[], events=[str(error)])
+
+
+async def _run(adapter: Adapter, trial: Trial) -> TrialResult:
     kind = find(trial.attack)
     rng = random.Random(f"{trial.attack} {trial.mode} {trial.seed}")
     scene = Scene.draw(rng, adapter.config)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from casemate_sim.cli import audit, config, convert, export, record, sim, traces
+from casemate_sim.cli import attack, audit, config, convert, export, record, sim, traces
 from casemate_sim.cli.errors import BAD_INPUT, Commands
 
 __all__ = ["app", "main"]
@@ -21,6 +21,7 @@ app.command("record", context_settings={"allow_interspersed_args": False})(recor
 app.command("convert")(convert.convert)
 app.command("traces")(traces.traces)
 app.command("audit")(audit.audit)
+app.command("attack")(attack.attack)
 app.command("export")(export.export)
 app.add_typer(config.commands, name="config")
 

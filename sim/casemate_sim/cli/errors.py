@@ -48,6 +48,8 @@ def expected_code(error: Exception) -> int | None:
     """Return the exit code of an expected error, None of any other."""
     from casemate.config import ConfigError
 
+    from casemate_sim.adversary.adapter import AdapterError
+    from casemate_sim.adversary.campaign import TrialError
     from casemate_sim.caches import CacheError
     from casemate_sim.dump import DumpError
     from casemate_sim.native.simulation import SimulationError
@@ -58,10 +60,10 @@ def expected_code(error: Exception) -> int | None:
 
     if isinstance(error, ToolError):
         return MISSING_TOOL
-    if isinstance(error, SimulationError):
+    if isinstance(error, (AdapterError, SimulationError)):
         return FAULT
     if isinstance(error, (InputError, ConfigError, CacheError, DumpError, PageError, RecordError,
-                          TraceError, WorkloadError, OSError)):
+                          TraceError, TrialError, WorkloadError, OSError)):
         return BAD_INPUT
     return None
 

@@ -112,6 +112,13 @@ def memory_map(name: str) -> str:
          size(region.size)) for region in config.regions))
 
 
+def attacks() -> str:
+    """Return the attacks and their expected outcomes."""
+    from casemate_sim.adversary.catalogue import expectation_table
+
+    return expectation_table()
+
+
 def registers(what: str = "map") -> str:
     """Return the map of the registers, or all their fields."""
     from casemate_sim.registers import register_tables
@@ -149,6 +156,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "mutants": mutants.mutants,
     "packages": packages.packages,
     "paths": paths.paths,
+    "attacks": attacks,
     "registers": registers,
     "rules": rules.rules,
     "situations": situations.situations,

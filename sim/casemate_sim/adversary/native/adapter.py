@@ -10,10 +10,9 @@ from pathlib import Path
 from casemate.config import LINE_BYTES, ConfigError, EngineConfig
 from casemate.engine.keys import KeyName
 
-from casemate_sim.native.simulation import SimulationError
 from casemate_sim.registers import RegisterMap
 
-from ..adapter import Alarm, Operation, Response
+from ..adapter import AdapterError, Alarm, Operation, Response
 from ..dram import Dram, Hook, Write, merged
 from .library import build_harness
 
@@ -32,7 +31,7 @@ class _Operation(ctypes.Structure):
     _fields_ = (("address", ctypes.c_uint64), ("strobe", ctypes.c_uint64),
                 ("domain", ctypes.c_uint32), ("write", ctypes.c_uint8),
                 ("claim", ctypes.c_uint8), ("response", ctypes.c_uint8),
-                ("done", ctypes.c_uint8), ("data", ctypes.c_uint8 * LINE_BYTES))
+                ("wrong_beats", ctypes.c_uint8), ("data", ctypes.c_uint8 * LINE_BYTES))
 
 
 def _load(path: Path) -> ctypes.CDLL:
@@ -81,7 +80,7 @@ class NativeAdapter:
         self._library = _load(build_harness(config, wave=wave is not None))
         self._handle = self._library.attack_create()
         if not self._handle:
-            raise SimulationError("the model does not start")
+            raise AdapterError("the model does not start")
         if wave is not None:
             self._check(self._library.attack_trace(self._handle, str(wave).encode()))
         self._registers = RegisterMap(config)
@@ -110,9 +109,9 @@ class NativeAdapter:
 
     def _check(self, result: int) -> int:
         if self._failure is not None:
-            raise SimulationError(f"a hook failed: {self._failure}") from self._failure
+            raise AdapterError(f"a hook failed: {self._failure}") from self._failure
         if result < 0:
-            raise SimulationError(self._library.attack_error(self._handle).decode())
+            raise AdapterError(self._library.attack_error(self._handle).decode())
         return result
 
     # -- DRAM --------------------------------------------------------------------------------
@@ -158,6 +157,7 @@ class NativeAdapter:
             raise ConfigError(f"configuration {self._config.name} has no tree: no mode {mode}")
         self._mode = mode
         self._hook = Hook()
+        self._failure = None
         self._touched.clear()
         self._library.attack_clear(self._handle)
         await self.reboot(seed)
@@ -191,8 +191,14 @@ class NativeAdapter:
                 entry.data[:] = operation.data
         self._check(self._library.attack_perform(
             self._handle, table, len(operations), _LIMIT))
-        return [Response(entry.response >= 2, b"" if entry.write else bytes(entry.data))
-                for entry in table]
+        return [Response(entry.response >= 2, b"" if entry.write else bytes(entry.data),
+                         self._bytes_of(entry.wrong_beats)) for entry in table]
+
+    def _bytes_of(self, beats: int) -> int:
+        """Return a bit for each byte of some beats of a line."""
+        size = self._config.data_bits // 8
+        return sum((1 << size) - 1 << size * beat
+                   for beat in range(self._config.beats_per_line) if beats >> beat & 1)
 
     def read_register(self, name: str) -> dict[str, int]:
         """Return the fields of a register."""
@@ -217,7 +223,7 @@ class NativeAdapter:
                 self._check(self._library.attack_perform(self._handle, None, 0, _LIMIT))
                 return
             self._check(self._library.attack_ticks(self._handle, 100))
-        raise SimulationError("a sweep does not end")
+        raise AdapterError("a sweep does not end")
 
     def alarm(self) -> Alarm:
         """Return the state of the pins and the locks."""

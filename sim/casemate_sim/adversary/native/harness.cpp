@@ -27,7 +27,7 @@ using Line = std::array<uint8_t, line_bytes>;
 struct Operation {
     uint64_t address, strobe;
     uint32_t domain;
-    uint8_t write, claim, response, done;
+    uint8_t write, claim, response, wrong_beats;
     uint8_t data[line_bytes];
 };
 
@@ -210,7 +210,6 @@ struct Simulation {
         Operation *operation = writing[model->s_axi_bid];
         if (!operation) throw std::runtime_error("a write response without a write");
         operation->response = model->s_axi_bresp;
-        operation->done = 1;
         writing[model->s_axi_bid] = nullptr;
         open--;
     }
@@ -221,10 +220,10 @@ struct Simulation {
         if (!operation) throw std::runtime_error("read data without a read");
         get_bytes(model->s_axi_rdata, operation->data + bus_bytes * read_beats[id]);
         operation->response |= model->s_axi_rresp;
+        operation->wrong_beats |= (model->s_axi_rresp >> 1) << read_beats[id];
         const bool last = ++read_beats[id] == beats;
         if (bool(model->s_axi_rlast) != last) throw std::runtime_error("RLAST is wrong");
         if (last) {
-            operation->done = 1;
             reading[id] = nullptr;
             open--;
         }

@@ -1,0 +1,205 @@
+"""``casemate attack``: a campaign of attacks on the DRAM of the simulated engine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from casemate.config import PRESETS, CipherConfig, EngineConfig, TreeConfig
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
+from rich.table import Table
+
+from casemate_sim.adversary import (
+    ATTACKS,
+    MODES,
+    Adapter,
+    Outcome,
+    Report,
+    TrialResult,
+    find,
+    load_trial,
+    plan,
+    run_now,
+    run_trial,
+    save_trial,
+)
+from casemate_sim.adversary.campaign import rows
+from casemate_sim.cli.errors import FAULT, INTERRUPTED, InputError, complain
+from casemate_sim.cli.inputs import check_directory, check_output
+from casemate_sim.cli.show import STDOUT, write_result
+from casemate_sim.config_file import config_dict, find_config
+
+__all__ = ["attack", "attacked"]
+
+_STYLES = {Outcome.DETECTED: "green", Outcome.HARMLESS: "bright_black", Outcome.SUCCEEDS: "yellow"}
+
+
+def attacked(config: EngineConfig) -> EngineConfig:
+    """Return `config`, with a small metadata cache and a tree of more levels if it has no tree."""
+    if config.tree is not None:
+        return config
+    return config.replace(
+        name=f"{config.name}_tree", root_counters=8, tree=TreeConfig(
+            cache_sets=4, cache_ways=2, walks=2, write_backs=2,
+            pad_cipher=CipherConfig(pipelined=False)))
+
+
+def attack(
+    trials: Annotated[int, typer.Option(
+        min=1, metavar="N", help="Trials; attacks and modes take turns.")] = 2000,
+    seed: Annotated[int, typer.Option(
+        min=0, metavar="N", help="Of everything random; a trial repeats to the cycle.")] = 0,
+    config: Annotated[str, typer.Option(
+        metavar="PRESET|FILE", help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML file; "
+        "one without a tree gets the tree and the metadata cache of a test.")] = "tiny",
+    name: Annotated[list[str] | None, typer.Option(
+        "--attack", metavar="NAME", help="Only this attack; may be repeated.",
+        show_default=False)] = None,
+    mode: Annotated[list[str] | None, typer.Option(
+        metavar="MODE", help=f"Only this mode: {', '.join(MODES)}; may be repeated.",
+        show_default=False)] = None,
+    model: Annotated[bool, typer.Option(
+        "--model", help="Attack the golden model instead of the exported engine: no cycles, "
+        "no build.")] = False,
+    failures: Annotated[Path | None, typer.Option(
+        metavar="FOLDER", help="Where failed trials are saved, for `--replay`.",
+        show_default=False)] = None,
+    replay: Annotated[Path | None, typer.Option(
+        metavar="FILE", help="Run one saved trial again; nothing but --wave and --model counts.",
+        show_default=False)] = None,
+    wave: Annotated[Path | None, typer.Option(
+        metavar="FILE", help="Write the waveform of the replayed trial: .vcd.",
+        show_default=False)] = None,
+    json: Annotated[str | None, typer.Option(
+        metavar="FILE", help="Write all counts and failed trials as JSON; `-` is stdout.",
+        show_default=False)] = None,
+) -> None:
+    """Attack the DRAM of a simulated engine, many times at random, and judge what comes of it.
+
+    A victim writes, re-writes and reads lines while an attack flips, swaps, replays, drops or
+    redirects. Every outcome must be that of the table in docs/adversary.md, or harmless because the
+    attack missed. Exit code 1: tampering was not detected, or there was an alarm without a reason.
+
+    Examples: `casemate attack --trials 2000`; `casemate attack --attack replay_path --mode full`.
+    """
+    check_output(wave, "--wave", (".vcd",))
+    if wave is not None and (replay is None or model):
+        raise InputError("--wave needs --replay, and no --model")
+    if replay is not None:
+        _replay(replay, wave, model)
+        return
+    if json != STDOUT:
+        check_output(None if json is None else Path(json), "--json")
+    check_directory(failures, "--failures")
+    engine = attacked(find_config(config))
+    try:
+        planned = plan(trials, seed, name or None, mode or MODES)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    errors = Console(stderr=True)
+    adapter = _adapter(engine, None, model, errors)
+    report, interrupted = Report(), False
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn(),
+                  console=errors, disable=not errors.is_terminal, transient=True) as progress:
+        task = progress.add_task("trials", total=len(planned))
+        try:
+            for trial in planned:
+                result = run_now(run_trial(adapter, trial))
+                report.add(result)
+                if not result.ok:
+                    _save(failures, engine, result)
+                progress.advance(task)
+        except KeyboardInterrupt:
+            interrupted = True
+    adapter.close()
+    Console(stderr=json == STDOUT).print(_table(report, f"{engine.name}, seed {seed}"))
+    typer.echo(_verdict(report), err=json == STDOUT)
+    write_result(json, {
+        "schema": "casemate.attack/1", "config": config_dict(engine), "seed": seed, "model": model,
+        "interrupted": interrupted, **report.as_dict()})
+    if interrupted:
+        complain("interrupted; what had finished is above")
+        raise typer.Exit(INTERRUPTED)
+    if not report.ok:
+        raise typer.Exit(FAULT)
+
+
+def _adapter(config: EngineConfig, wave: Path | None, model: bool, errors: Console) -> Adapter:
+    if model:
+        from casemate_sim.adversary.model import ModelAdapter
+
+        return ModelAdapter(config)
+    from casemate_sim.adversary.native import NativeAdapter
+
+    with errors.status("building the model (once) ..."):
+        return NativeAdapter(config, wave)
+
+
+def _replay(path: Path, wave: Path | None, model: bool) -> None:
+    """Run a saved trial and print what comes of it."""
+    saved = load_trial(path)
+    adapter = _adapter(saved.config, wave, model, Console(stderr=True))
+    result = run_now(run_trial(adapter, saved.trial))
+    adapter.close()
+    typer.echo(_line(result))
+    for event in result.events:
+        typer.echo(f"  {event}")
+    if wave is not None:
+        typer.echo(f"waveform: {wave}", err=True)
+    if not result.ok:
+        raise typer.Exit(FAULT)
+
+
+def _save(folder: Path | None, config: EngineConfig, result: TrialResult) -> None:
+    complain(_line(result))
+    if folder is None:
+        return
+    trial = result.trial
+    path = folder / f"{trial.attack}-{trial.mode}-{trial.seed}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_trial(path, config, result)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+    typer.echo(f"saved: {path} (replay it: casemate attack --replay {path})", err=True)
+
+
+def _line(result: TrialResult) -> str:
+    trial = result.trial
+    return f"{trial.attack} in {trial.mode}, seed {trial.seed}: {result.outcome}" + (
+        "" if result.ok else f" instead of {result.expected}")
+
+
+def _cell(attack: str, mode: str, counts: Counter[Outcome] | None) -> str:
+    if counts is None:
+        return ""
+    expected = find(attack).expected[mode]
+    parts = [f"[{_STYLES[expected]}]{expected} {counts[expected]}[/]/{counts.total()}"]
+    parts += [f"[bold red]{outcome} {count}[/]" for outcome, count in counts.items()
+              if outcome not in (expected, Outcome.HARMLESS)]
+    return ", ".join(parts)
+
+
+def _table(report: Report, title: str) -> Table:
+    """Return how often each attack had the expected outcome, of how many trials."""
+    table = Table(title=title)
+    table.add_column("attack", no_wrap=True)
+    for mode in MODES:
+        table.add_column(mode)
+    for attack, modes in rows(report):
+        table.add_row(attack, *(_cell(attack, mode, modes.get(mode)) for mode in MODES))
+    return table
+
+
+def _verdict(report: Report) -> str:
+    undetected = sum(each.outcome is Outcome.SUCCEEDS for each in report.failures)
+    text = (f"{report.trials:,} trials of {len({attack for attack, _ in report.counts})} of "
+            f"{len(ATTACKS)} attacks: {undetected} undetected, "
+            f"{report.total(Outcome.FALSE_ALARM)} false alarms, {report.total(Outcome.HANGS)} "
+            "without an answer")
+    if report.missed:
+        text += "; never as expected: " + ", ".join(f"{a} in {m}" for a, m in report.missed)
+    return text
