@@ -214,12 +214,16 @@ class NativeAdapter:
             self._handle, 1, self._registers.offset(name), ctypes.byref(value)))
 
     async def sweep(self, *, empty: bool) -> None:
-        """Flush or invalidate by register, and wait for the end."""
+        """Flush or invalidate by register, and wait for the end.
+
+        A locked engine may hold what it could not write for ever: its sweep need not end.
+        """
         if self._config.tree is None:
             return
         self.write_register("command", **{"invalidate" if empty else "flush": 1})
         for _ in range(_LIMIT // 100):
-            if not self.read_register("status")["sweeping"]:
+            status = self.read_register("status")
+            if not status["sweeping"] or status["engine_locked"]:
                 self._check(self._library.attack_perform(self._handle, None, 0, _LIMIT))
                 return
             self._check(self._library.attack_ticks(self._handle, 100))

@@ -366,8 +366,16 @@ struct Simulation {
         }
     }
 
+    // An engine with an alarm may hold what it could not write for ever.
+    bool settled() const {
+#if CASEMATE_TREE
+        if (model->alert_integrity || model->alert_fatal) return true;
+#endif
+        return model->idle;
+    }
+
     bool quiet() const {
-        return waiting.empty() && !open && model->idle && reads.empty() && writes.empty()
+        return waiting.empty() && !open && settled() && reads.empty() && writes.empty()
                && write_addresses.empty() && lines.empty() && !r_offered && !b_offered;
     }
 };
