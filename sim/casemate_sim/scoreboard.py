@@ -322,7 +322,7 @@ class Scoreboard(LineExpectations):
         dram:
             Content of DRAM.
         root:
-            The root counters; if None, the MACs of leaves and nodes are not checked.
+            The root counters; if None, they are searched for.
         flushed:
             Whether the metadata cache was flushed; if not, lines of domains that authenticate
             cannot be compared.

@@ -16,7 +16,7 @@ from casemate.config import LINE_BYTES, EngineConfig
 from numpy.typing import NDArray
 
 from casemate_sim.line_history import SPOILT
-from casemate_sim.model import Image, LeafArray, Tree
+from casemate_sim.model import Image, LeafArray, Tree, find_root
 from casemate_sim.model.lines import LineCipher
 from casemate_sim.owners import NOBODY, Owners
 
@@ -188,7 +188,7 @@ class Texts:
         dram:
             Content of DRAM after a flush.
         root:
-            The root counters; if None, MACs are not checked.
+            The root counters; if None, they are searched for, as far as `find_root` does.
 
         Returns
         -------
@@ -197,30 +197,23 @@ class Texts:
         """
         if not self._protects or self._engine_key is None:
             return None
+        if root is None:
+            root = find_root(self._config, self._engine_key, dram)
         tree = Tree(self._config, self._engine_key, dram, root)
-        if root is not None:
-            for level in tree.walk():
-                if len(level.wrong):
-                    return (f"the MAC of level {level.level} number {level.wrong[0]} in DRAM does "
-                            "not match")
+        for level in tree.walk():
+            if len(level.wrong):
+                return (f"the MAC of level {level.level} number {level.wrong[0]} in DRAM does "
+                        "not match")
         for granule in self.owners.granules():
-            wrong = self._check_granule(granule, tree, dram, root)
+            wrong = self._check_granule(granule, tree, dram)
             if wrong:
                 return wrong
         return None
 
-    def _check_granule(self, granule: int, tree: Tree, dram: Image,
-                       root: NDArray[np.uint64] | None) -> str | None:
+    def _check_granule(self, granule: int, tree: Tree, dram: Image) -> str | None:
         shape = self._config.leaf
-        index = np.array([granule], np.uint64)
         possible = self.owners.possible(granule)
-        if root is not None:
-            content = tree.read(0, index)
-        elif NOBODY in possible:  # it may be one that was never written
-            return None
-        else:
-            content = dram.read_lines(tree.addresses(0, index))
-        leaf = LeafArray.unpack(content, shape)
+        leaf = LeafArray.unpack(tree.read(0, np.array([granule], np.uint64)), shape)
         owner = int(leaf.owner[0])
         if owner not in possible:
             return f"granule {granule} belongs to domain {owner} in DRAM, not {sorted(possible)}"

@@ -14,6 +14,7 @@ from casemate_sim.model import (
     LeafArray,
     Node,
     Tree,
+    find_root,
     seal_image,
 )
 from casemate_sim.model.arrays import pack_counters, set_macs, unpack_counters
@@ -185,6 +186,17 @@ def test_an_image_sealed_at_once_is_one_that_was_written_line_by_line() -> None:
     assert [level.level for level in levels] == [2, 1, 0]
     assert not any(len(level.wrong) for level in levels)
     assert levels[-1].indices.tolist() == sorted(set((lines // 4).tolist()))
+
+
+def test_a_root_is_found_by_trying() -> None:
+    golden = engine()
+    for count in range(1, 1100):
+        golden.write(5, DATA_BASE, bytes([count % 256]) * 64, claim=True)
+    golden.write(5, DATA_BASE + 64 * 300, b"x", claim=True)
+    golden.image.write(NODE2_BASE + 64 * 2, b"rubbish")
+    assert golden.root.tolist()[:4] == [1099, 1, 0, 0]
+    assert find_root(CONFIG, KEYS["K4"], golden.image).tolist() == golden.root.tolist()
+    assert find_root(CONFIG, KEYS["K4"], golden.image, 1098).tolist()[:2] == [0, 1]
 
 
 def test_images_of_several_domains_and_versions_are_sealed_one_after_the_other() -> None:

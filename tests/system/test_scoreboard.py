@@ -447,12 +447,17 @@ def test_sealed_lines_are_adopted(protected):
     (PROTECTED.regions[2].base, "the MAC of level 1 number 0 in DRAM does not match"),
     (PROTECTED.regions[3].base, "the MAC of level 2 number 0 in DRAM does not match"),
     (0x5003, "DRAM holds 0x01 instead of 0x00 at 0x5003")])
-def test_dram_after_a_flush_is_verified(protected, address, message):
+@pytest.mark.parametrize("with_root", [True, False])
+def test_dram_after_a_flush_is_verified(protected, address, message, with_root):
     protected.store(1, NEW, claim=True)
-    protected.finish()
+    protected.engine.flush()
+    root = protected.engine.root if with_root else None
+    protected.scoreboard.finish(protected.dram, root)
     protected.dram.write(address, bytes([protected.dram.read(address, 1)[0] ^ 1]))
+    if not with_root and address == PROTECTED.regions[3].base:
+        message = "granule 0 belongs to domain 0 in DRAM, not"  # its node is as if never written
     with pytest.raises(ScoreboardError, match=message):
-        protected.finish()
+        protected.scoreboard.finish(protected.dram, root)
 
 
 @pytest.mark.parametrize("with_root", [True, False])
@@ -461,7 +466,9 @@ def test_leaves_must_hold_what_was_written(protected, with_root):
     protected.engine.flush()
     other = ProtectedBench()
     for content, message in (
-            (NEWER, "reads as 6465"), (None, "granule 0 belongs to domain 0 in DRAM, not")):
+            (NEWER, "reads as 6465"),
+            (None, "granule 0 belongs to domain 0 in DRAM, not" if with_root else
+             "the MAC of level 0 number 0 in DRAM does not match")):
         other.engine = GoldenEngine(PROTECTED, other.dram, lazy=True)
         other.load()
         if content:

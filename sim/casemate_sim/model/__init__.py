@@ -15,10 +15,10 @@ from casemate_sim.model.formats import FormatError, Leaf, Node
 from casemate_sim.model.image import Image
 from casemate_sim.model.keys import KEY_NAMES, DomainKeys, derive_domain_keys, derive_key
 from casemate_sim.model.seal import seal_image
-from casemate_sim.model.tree import Tree
+from casemate_sim.model.tree import Tree, find_root
 
 __all__ = [
     "KEY_NAMES", "AccessError", "DomainKeys", "ExhaustedError", "FormatError", "GoldenEngine",
     "Image", "IntegrityError", "Leaf", "LeafArray", "ModelError", "Node", "Tree",
-    "derive_domain_keys", "derive_key", "seal_image",
+    "derive_domain_keys", "derive_key", "find_root", "seal_image",
 ]

@@ -27,12 +27,13 @@ from casemate_sim.model.errors import ExhaustedError, IntegrityError, ModelError
 from casemate_sim.model.formats import COUNTER_BITS, MAC_BITS
 from casemate_sim.model.tags import KIND_LEAF, metadata_macs
 
-__all__ = ["Lines", "Tree", "VerifiedLevel"]
+__all__ = ["Lines", "Tree", "VerifiedLevel", "find_root"]
 
 Numbers = NDArray[np.uint64]
 Contents = NDArray[np.uint8]
 
 _CHILDREN = np.uint64(COUNTERS_PER_NODE)
+_TRIED_AT_ONCE = 1 << 10
 
 
 class Lines(Protocol):
@@ -191,6 +192,14 @@ class Tree:
         return metadata_macs(self._key, KIND_LEAF + level, counters, indices,
                              np.ascontiguousarray(contents[:, :-MAC_BYTES]))
 
+    def matching_counters(self, level: int, index: int, content: Contents,
+                          counters: Numbers) -> Numbers:
+        """Return those of `counters` under which a leaf's or node's MAC matches."""
+        count = len(counters)
+        right = self._macs(level, np.full(count, index, dtype=np.uint64), counters,
+                           np.tile(content, (count, 1)))
+        return counters[right == macs(content[None, :])[0]]
+
     # -- writing -----------------------------------------------------------------------------
 
     def write_leaves(self, indices: Numbers, contents: Contents) -> None:
@@ -252,3 +261,40 @@ class Tree:
                 held = unpack_counters(right.contents)
                 children = right.indices[:, None] * _CHILDREN + np.arange(8, dtype=np.uint64)
                 indices, counters = children[held != 0], held[held != 0]
+
+
+def find_root(config: EngineConfig, key: bytes, image: Lines, highest: int = 1 << 16) -> Numbers:
+    """Find the root counters of an engine that does not tell them.
+
+    Whoever has K4 can try: a counter is right when the MAC of the node below matches.
+
+    Parameters
+    ----------
+    config:
+        The engine's configuration.
+    key:
+        K4.
+    image:
+        Content of DRAM after a flush.
+    highest:
+        The last counter that is tried.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``uint64``, shape (``root_counters``,); 0 where no counter matches, as if the node had
+        never been written.
+    """
+    tree = Tree(config, key, image)
+    level = config.levels - 1
+    stored = config.regions[-1].size // LINE_BYTES
+    indices = np.arange(stored, dtype=np.uint64)
+    contents = image.read_lines(tree.addresses(level, indices))
+    for index in np.flatnonzero(contents.any(axis=1)).tolist():
+        for first in range(1, highest + 1, _TRIED_AT_ONCE):
+            counters = np.arange(first, min(first + _TRIED_AT_ONCE, highest + 1), dtype=np.uint64)
+            found = tree.matching_counters(level, index, contents[index], counters)
+            if len(found):
+                tree.root[index] = found[0]
+                break
+    return tree.root
