@@ -21,7 +21,7 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from casemate.aes.cipher import Direction, create_cipher
-from casemate.config import CipherConfig, SBox
+from casemate.config import CipherConfig, SBox, preset
 from casemate.export import convert_verilog
 from casemate_sim.figures import Figure, FigureBook
 from casemate_sim.toolchain import package_versions
@@ -111,6 +111,24 @@ def figures(names: list[str], seeds: int) -> Iterator[Figure]:
             yield Figure(name=f"{prefix}.luts", value=measured["luts"], unit="LUT4", config=config)
             yield Figure(name=f"{prefix}.latency_ns", unit="ns", config=config,
                          value=round(1000 * measured["latency"] / fmax, 1))
+            if direction is Direction.DECRYPT and CANDIDATES[name].pipelined:
+                yield from read_figures(name, measured["latency"], fmax, config)
+
+
+def read_figures(name: str, latency: int, fmax: float,
+                 config: dict[str, object]) -> Iterator[Figure]:
+    """Yield what the engine adds to a read in `xts`, at the clock of its decryption.
+
+    The `ecp5` preset adds 4 cycles to the cipher's latency (see ``Core``); the last beat of a line
+    comes `beats` - 1 cycles after the first.
+    """
+    engine = preset("ecp5")
+    first = latency + 3 + engine.register_requests
+    for what, cycles in (("first_beat", first), ("line", first + engine.beats_per_line - 1)):
+        yield Figure(name=f"fpga.read.{name}.{what}_ns", unit="ns", config=config,
+                     value=round(1000 * cycles / fmax, 1))
+    yield Figure(name=f"fpga.read.{name}.gbyte_per_s", unit="GB/s", config=config,
+                 value=round(fmax * engine.data_bits / 8 / 1000, 2))
 
 
 def main(
