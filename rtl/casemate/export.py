@@ -16,6 +16,12 @@ from .top import Casemate
 _ATTRIBUTES = re.compile(r"^ *\(\* (?!ram_style\b).*\*\)\n", re.MULTILINE)
 """All attributes but the one that tells synthesis what a memory is made of."""
 
+_CONSTANT = re.compile(r"^  always @\*\n(    [^\n;]+ = \d+'[bodh][0-9a-fx]+;)\n", re.MULTILINE)
+"""A part of a variable that never changes; `always @*` would wait for ever."""
+
+_START = re.compile(r"if \((\\\$auto\$verilog_backend\S+) \) begin end")
+"""What Yosys puts into its processes, so that they run at the start."""
+
 __all__ = ["FlatPorts", "convert_verilog", "flat_rtlil", "rtlil", "rtlil_to_verilog", "verilog"]
 
 
@@ -77,6 +83,16 @@ class FlatPorts(Elaboratable):
         return m
 
 
+def _drive_constants(module: str) -> str:
+    """Let a module's constant parts of variables be driven from the start, as processes are."""
+    start = _START.search(module)
+    if start is None:
+        return module
+    return _CONSTANT.sub(
+        lambda found: f"  always @* begin\n    if ({start[1]} ) begin end\n{found[1]}\n  end\n",
+        module)
+
+
 def flat_rtlil(flat: FlatPorts, *, name: str) -> str:
     """Return a component with flattened ports as RTLIL."""
     ports = {key: (port, None) for key, port in flat.ports.items()}
@@ -96,7 +112,8 @@ def rtlil_to_verilog(text: str) -> str:
         for command in (f"read_rtlil {source}", "proc -nomux -norom", "memory_collect",
                         f"write_verilog -norename {target}"):
             libyosys.Pass.call(design, f"tee -q {command}")
-        return _ATTRIBUTES.sub("", target.read_text())
+        verilog = _ATTRIBUTES.sub("", target.read_text())
+    return "".join(map(_drive_constants, re.split(r"^(?=module )", verilog, flags=re.MULTILINE)))
 
 
 def convert_verilog(component: wiring.Component, *, name: str) -> str:

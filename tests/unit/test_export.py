@@ -45,6 +45,27 @@ def test_fields_and_members_become_ports_with_their_directions():
         "i_valid": ("input", 1), "i_ready": ("output", 1), "sum": ("output", 6)}
 
 
+class Partly(wiring.Component):
+    """A structure of which one field never changes and another one is decided by a condition."""
+
+    def __init__(self):
+        super().__init__({"i": In(1), "o": Out(data.StructLayout({"fixed": 4, "chosen": 1}))})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += [self.o.fixed.eq(9), self.o.chosen.eq(0)]
+        with m.If(self.i):
+            m.d.comb += self.o.chosen.eq(1)
+        return m
+
+
+def test_a_constant_part_of_a_variable_is_driven_from_the_start():
+    verilog = convert_verilog(Partly(), name="partly")
+    # A block without an input would never run.
+    assert not re.search(r"always @\*\n +\S+ \[3:0\] = 4'h9;", verilog)
+    assert re.search(r"always @\* begin\n +if \(\S+ \) begin end\n +\S+ ?\[3:0\] = 4'h9;", verilog)
+
+
 @pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 def test_two_ports_of_one_name_are_refused():
     with pytest.raises(ValueError, match="two ports would be called 'i_valid'"):
