@@ -7,6 +7,7 @@ from casemate_sim.adversary import (
     AdapterError,
     Hook,
     Operation,
+    Outcome,
     Trial,
     plan,
     run_campaign,
@@ -14,6 +15,7 @@ from casemate_sim.adversary import (
     run_trial,
 )
 from casemate_sim.adversary.native import NativeAdapter
+from casemate_sim.cli.attack import attacked
 
 CONFIG = preset("tiny").replace(root_counters=8)
 
@@ -28,6 +30,31 @@ def adapter():
 def test_modes_without_authentication_lose_as_the_table_says(adapter, seed):
     print(f"seed {seed}")
     report = run_now(run_campaign(adapter, plan(640, seed, None, ["plain", "xts"])))
+    assert not report.failures, [str(each) for each in report.failures]
+    assert report.ok, report.missed
+
+
+@pytest.fixture(scope="module")
+def tree_adapter():
+    made = NativeAdapter(attacked(preset("tiny")))
+    yield made
+    made.close()
+
+
+def test_tampering_is_detected_and_nothing_else(tree_adapter, seed):
+    print(f"seed {seed}")
+    report = run_now(run_campaign(tree_adapter, plan(2048, seed)))
+    assert not report.failures, [str(each) for each in report.failures]
+    assert report.ok, report.missed
+    assert report.total(Outcome.DETECTED) > 600
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("part", range(10))
+def test_tampering_is_detected_in_long_campaigns(tree_adapter, seed, part):
+    print(f"seed {seed}")
+    report = run_now(run_campaign(
+        tree_adapter, plan(10_000, seed + 1 + part, None, ["integrity", "full"])))
     assert not report.failures, [str(each) for each in report.failures]
     assert report.ok, report.missed
 

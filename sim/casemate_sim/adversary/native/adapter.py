@@ -168,24 +168,29 @@ class NativeAdapter:
         self._check(self._library.attack_reset(
             self._handle, rng.getrandbits(64), rng.choice((0, 0, 40, 150)),
             rng.choice((4, 20, 60))))
+        self.set_domain(0, DOMAIN, self._mode, rng)
+
+    def set_domain(self, slot: int, domain: int, mode: str, keys: random.Random) -> None:
+        """Give another slot to another domain, with keys that are drawn from `keys`."""
         names = KeyName if self._config.tree is not None else (KeyName.K1, KeyName.K2)
         for name in names:
-            self._check(self._library.attack_key(
-                self._handle, 0, name.value, rng.randbytes(self._config.aes_bits // 8)))
+            if name is not KeyName.K4 or slot == 0:
+                self._check(self._library.attack_key(
+                    self._handle, slot, name.value, keys.randbytes(self._config.aes_bits // 8)))
         self._check(self._library.attack_slot(
-            self._handle, 0, DOMAIN, self._mode in ("xts", "full"),
-            self._mode in ("integrity", "full")))
+            self._handle, slot, domain, mode in ("xts", "full"), mode in ("integrity", "full")))
 
     def set_hook(self, hook: Hook) -> None:
         """Install a hook."""
         self._hook = hook
 
-    async def perform(self, operations: Sequence[Operation]) -> list[Response]:
-        """Do accesses, as many at a time as there are AXI IDs."""
+    async def perform(self, operations: Sequence[Operation], *, domain: int = DOMAIN,
+                      claim: bool = True) -> list[Response]:
+        """Do accesses, as many at a time as there are AXI IDs; by default those of the victim."""
         table = (_Operation * len(operations))()
         for entry, operation in zip(table, operations, strict=True):
             entry.address = self._config.data_base + LINE_BYTES * operation.line
-            entry.domain, entry.claim = DOMAIN, operation.data is not None
+            entry.domain, entry.claim = domain, claim and operation.data is not None
             entry.write, entry.strobe = operation.data is not None, operation.strobe
             if operation.data is not None:
                 entry.data[:] = operation.data
@@ -233,10 +238,16 @@ class NativeAdapter:
         """Return the state of the pins and the locks."""
         if self._config.tree is None:
             return Alarm()
-        pins = self._library.attack_pins(self._handle)
+        pins = self.pins()
         status = self.read_register("status")
-        return Alarm(bool(pins & 1), bool(pins & 2),
+        return Alarm(pins["alert_integrity"], pins["alert_fatal"],
                      bool(status["engine_locked"] or status["slot_locked"]))
+
+    def pins(self) -> dict[str, bool]:
+        """Return the levels of the alert pins and of the interrupt."""
+        pins = self._library.attack_pins(self._handle)
+        names = ("alert_integrity", "alert_fatal", "irq")
+        return {name: bool(pins >> bit & 1) for bit, name in enumerate(names)}
 
     def error_log(self) -> list[dict[str, int]]:
         """Take all entries off the error log, with their addresses."""
