@@ -23,6 +23,16 @@ def test_random_traffic_reads_what_was_written_and_leaves_it_sealed(name, seed):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_requests_of_few_lines_keep_their_order_though_leaves_come_late(name, seed):
+    environment = Environment(name, seed, lines=range(3), settings=Settings(delay=80, ready=0.3))
+    environment.traffic(10000, tampering=0.001)
+    environment.drain()
+    environment.audit()
+    assert environment.counts["read", 0, True] > 100
+    assert environment.counts["write", 0] > 50
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_what_is_wrong_with_a_line_reaches_its_users_and_nobody_else(name, seed):
     highest = (1 << 52) - 1
     settings = Settings(failed=frozenset({2}), bus_error=frozenset({5}),
@@ -65,6 +75,7 @@ def test_nothing_of_a_locked_slot_leaves_and_its_keys_may_go_at_once(name, part,
     held = "memory_w" in environment.held
     environment.set_lock(FULL)
     environment.erase_keys(FULL)
+    versions = [environment.metadata.leaves[number].version for number in range(4)]
     after = Counter()
     while not (environment.metadata.idle and environment.dram.idle) or environment.outstanding:
         seen = environment.step()
@@ -73,6 +84,7 @@ def test_nothing_of_a_locked_slot_leaves_and_its_keys_may_go_at_once(name, part,
         elif seen["memory_wvalid"]:
             after[seen["memory_wstrb"], seen["memory_wdata"]] += 1
     assert set(after) <= {(0, 0)}
+    assert versions == [environment.metadata.leaves[number].version for number in range(4)]
     assert environment.counts["beats behind the lock", False] <= 1
     environment.counts.clear()
     for number in range(4):
