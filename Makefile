@@ -34,9 +34,10 @@ setup: $(VENV)/.installed  ## Install the command `casemate` into .venv.
 
 setup-dev: $(VENV)/.installed-dev  ## Install what tests, benches and lint need as well.
 
-demo: setup  ## Simulate a real program's memory traffic: bare wire, plain, xts.
+demo: setup  ## Simulate real programs' memory traffic: bare wire, plain, xts, integrity, full.
 	@mkdir -p build
 	$(BIN)/casemate sim sqlite_index --plot build/demo.png --json build/demo.json
+	$(BIN)/casemate compare --plot build/compare.png --json build/compare.json
 
 test: setup-dev  ## Run all tests but the long campaigns: under 20 minutes on two cores.
 	$(BIN)/ruff check .

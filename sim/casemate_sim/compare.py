@@ -1,4 +1,4 @@
-"""One trace through the bare wire, the engine in `plain` and in the mode of interest, side by side.
+"""One trace through the bare wire and the engine in its modes, side by side.
 
 What the engine costs is the difference to the same trace without it: same DRAM, same core.
 """
@@ -13,6 +13,7 @@ from casemate.config import EngineConfig
 from numpy.typing import NDArray
 
 from casemate_sim.dram.timing import DramTiming
+from casemate_sim.modes import MODES, config_of_mode
 from casemate_sim.native.simulation import SimulationError
 from casemate_sim.simulate import PlayerConfig, Progress, Result, check_records, simulate
 from casemate_sim.toolchain import ToolError
@@ -22,7 +23,7 @@ __all__ = ["Comparison", "compare", "compared_modes"]
 
 def compared_modes(mode: str) -> tuple[str, ...]:
     """Return the modes that are run to judge `mode`, the least first, `mode` last."""
-    return ("bare", "plain") if mode == "plain" else ("bare", "plain", mode)
+    return MODES[:MODES.index(mode) + 1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ class Comparison:
 
     @property
     def ok(self) -> bool:
-        """Everything ran to its end, all data were right and no response was an error."""
+        """Everything ran to its end and was all right."""
         return (len(self.results) == len(self.modes) and self.failure is None
                 and not self.interrupted and all(result.ok for result in self.results))
 
@@ -99,7 +100,7 @@ def compare(
     records, config, dram, player, seed:
         See `simulate`; the same for every run.
     mode:
-        The mode of interest, ``"plain"`` or ``"xts"``.
+        The mode of interest: any but ``"bare"``.
     wave, wave_cycles, keep_image:
         See `simulate`; for the mode of interest only.
     progress:
@@ -115,6 +116,7 @@ def compare(
     """
     modes = compared_modes(mode)
     check_records(records, config)
+    config_of_mode(config, mode)  # before anything runs
     # About 256 samples at 8 cycles a record, so that a short trace has a curve, too.
     interval = min(max(len(records) // 32, 16), 4096)
     results: list[Result] = []

@@ -1,10 +1,11 @@
-"""Plots of a comparison: read latency and bandwidth over time.
+"""Plots of a comparison: read latency, bandwidth over time, slowdown; and of many programs.
 
 Colours are those of Okabe and Ito, which colour-blind readers tell apart; line styles differ, too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,15 @@ from casemate_sim.simulate import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["draw_comparison"]
+__all__ = ["draw_comparison", "draw_slowdowns"]
 
-_COLOURS = {"bare": "#7f7f7f", "plain": "#0072B2", "xts": "#D55E00"}
-_DASHES = {"bare": (0, ()), "plain": (0, (5, 1.5)), "xts": (0, ())}
-_WIDTHS = {"bare": 2.4, "plain": 1.5, "xts": 1.5}
+_COLOURS = {"bare": "#7f7f7f", "plain": "#0072B2", "xts": "#D55E00", "integrity": "#009E73",
+            "full": "#CC79A7"}
+_DASHES = {"bare": (0, ()), "plain": (0, (5, 1.5)), "xts": (0, ()), "integrity": (0, (3, 1)),
+           "full": (0, ())}
+_WIDTHS = {"bare": 2.4, "plain": 1.5, "xts": 1.5, "integrity": 1.5, "full": 1.5}
 _POINTS = 120
 _LATENCY_BINS = 100
 
@@ -47,13 +51,58 @@ def draw_comparison(comparison: Comparison, path: Path, title: str) -> None:
     from matplotlib.figure import Figure
 
     # No pyplot: it would look for a display and keep the figure.
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    figure = Figure(figsize=(14, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
-    latency, bandwidth = figure.subplots(1, 2)
+    latency, bandwidth, slowdown = figure.subplots(1, 3, width_ratios=(5, 5, 3))
     _draw_latency(latency, comparison)
     _draw_bandwidth(bandwidth, comparison)
+    _draw_slowdown(slowdown, comparison)
     figure.suptitle(title, fontsize=12)
-    for axes in (latency, bandwidth):
+    _save(figure, path)
+
+
+def draw_slowdowns(comparisons: Mapping[str, Comparison], path: Path, title: str) -> None:
+    """Draw what each mode costs each of several programs, as groups of bars.
+
+    Parameters
+    ----------
+    comparisons:
+        By the program's name.
+    path, title:
+        As of :func:`draw_comparison`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    modes = [mode for mode in next(iter(comparisons.values())).modes if mode != "bare"] \
+        if comparisons else []
+    width = 0.8 / max(len(modes), 1)
+    for number, mode in enumerate(modes):
+        factors = [comparison.slowdown(mode) for comparison in comparisons.values()]
+        added = [np.nan if factor is None else 100 * (factor - 1) for factor in factors]
+        places = np.arange(len(added)) + (number - (len(modes) - 1) / 2) * width
+        bars = axes.bar(places, added, 0.92 * width, color=_COLOURS[mode], label=LABELS[mode])
+        axes.bar_label(bars, fmt="%.1f", fontsize=8, padding=2)
+    axes.set_xticks(range(len(comparisons)), list(comparisons))
+    axes.set_ylabel("time over the bare wire (%)")
+    axes.axhline(0.0, color=_COLOURS["bare"], linewidth=1.0)
+    axes.margins(y=0.12)
+    if modes:
+        axes.legend(frameon=False, fontsize=9)
+    figure.suptitle(title, fontsize=12)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="#e0e0e0", linewidth=0.8)
         axes.set_axisbelow(True)
@@ -106,6 +155,21 @@ def _draw_bandwidth(axes: Axes, comparison: Comparison) -> None:
     axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=9, loc="upper right")
+
+
+def _draw_slowdown(axes: Axes, comparison: Comparison) -> None:
+    axes.set_title("Time over the bare wire", fontsize=10)
+    axes.set_ylabel("added time (%)")
+    factors = {mode: comparison.slowdown(mode) for mode in comparison.modes if mode != "bare"}
+    added = {mode: 100 * (factor - 1) for mode, factor in factors.items() if factor is not None}
+    if not added:
+        axes.text(0.5, 0.5, "not known", ha="center", transform=axes.transAxes)
+        return
+    bars = axes.bar([LABELS[mode] for mode in added], list(added.values()),
+                    color=[_COLOURS[mode] for mode in added], width=0.65)
+    axes.bar_label(bars, fmt="%.1f", fontsize=9, padding=2)
+    axes.axhline(0.0, color=_COLOURS["bare"], linewidth=1.0)
+    axes.margins(y=0.12)
 
 
 def _bandwidth(run: Result, longest: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -15,18 +15,22 @@ from casemate_sim.config_file import config_dict
 from casemate_sim.simulate import Result
 
 __all__ = ["LABELS", "SCHEMA", "comparison_dict", "comparison_table", "latency_picture",
-           "verdict"]
+           "mean_slowdown", "slowdown_table", "verdict"]
 
-LABELS = {"bare": "bare wire", "plain": "plain", "xts": "xts"}
+LABELS = {"bare": "bare wire", "plain": "plain", "xts": "xts", "integrity": "integrity",
+          "full": "full"}
 """What each mode is called in tables and plots."""
 
-STYLES = {"bare": "bright_black", "plain": "blue", "xts": "dark_orange"}
+STYLES = {"bare": "bright_black", "plain": "blue", "xts": "dark_orange", "integrity": "green4",
+          "full": "magenta"}
 """Terminal colour of each mode."""
 
 SCHEMA = "casemate.sim/1"
 """Name and version of the JSON that :func:`comparison_dict` returns."""
 
 _ABSENT = "-"
+_WHAT = {"xts": "Encryption (xts)", "integrity": "Integrity and freshness (integrity)",
+         "full": "Encryption with integrity and freshness (full)"}
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _PICTURE_ROWS = 2
 
@@ -42,11 +46,14 @@ def _rows(comparison: Comparison) -> list[tuple[str, Callable[[Result], str]]]:
     """Return the table's quantities, each with how a run's cell is made."""
 
     def slowdown(run: Result) -> str:
-        factor = comparison.slowdown(run.mode)
-        return _ABSENT if factor is None else f"{factor:.3f}"
+        return _factor(comparison.slowdown(run.mode))
 
     def errors(run: Result) -> str:
-        return _ABSENT if run.ok else f"{run.data_error_count:,} / {run.error_responses:,}"
+        return _ABSENT if run.ok else " / ".join(f"{count:,}" for count in (
+            run.data_error_count, run.error_responses, len(run.alarms)))
+
+    def share(value: float | None) -> str:
+        return _ABSENT if value is None else f"{100 * value:.1f} %"
 
     rows: list[tuple[str, Callable[[Result], str]]] = [
         ("cycles", lambda run: f"{run.cycles:,}"),
@@ -60,8 +67,13 @@ def _rows(comparison: Comparison) -> list[tuple[str, Callable[[Result], str]]]:
         ("reads checked", lambda run: f"{run.reads_checked:,}"),
         ("simulated cycles per second", lambda run: f"{run.cycles_per_second:,.0f}"),
     ]
+    if any(run.metadata is not None for run in comparison.results):
+        rows[-2:-2] = [
+            ("metadata cache, hits", lambda run: share(run.hit_rate)),
+            ("data lines of all DRAM traffic", lambda run: share(run.traffic_limit)),
+        ]
     if not all(run.ok for run in comparison.results):
-        rows.append(("wrong data / error responses", errors))
+        rows.append(("wrong data / error responses / alarms", errors))
     if any(run.interrupted for run in comparison.results):
         rows.append(("of the trace", lambda run: "all" if not run.interrupted else
                      f"{100 * run.records_played / max(run.records, 1):.0f} %"))
@@ -93,10 +105,39 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
     return table
 
 
+def mean_slowdown(comparisons: Mapping[str, Comparison], mode: str) -> float | None:
+    """Return the geometric mean of a mode's slowdowns; None if one is not known."""
+    factors = [comparison.slowdown(mode) for comparison in comparisons.values()]
+    known = [factor for factor in factors if factor is not None]
+    if not known or len(known) < len(factors):
+        return None
+    return float(np.exp(np.mean(np.log(known))))
+
+
+def slowdown_table(comparisons: Mapping[str, Comparison], title: str) -> Table:
+    """Return the slowdowns of several programs: a program a line, a mode a column."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("program", no_wrap=True)
+    modes = next(iter(comparisons.values())).modes[1:] if comparisons else ()
+    for mode in modes:
+        table.add_column(LABELS[mode], justify="right", header_style=STYLES[mode])
+    for name, comparison in comparisons.items():
+        table.add_row(name, *(_factor(comparison.slowdown(mode)) for mode in modes))
+    if len(comparisons) > 1:
+        table.add_section()
+        table.add_row("geometric mean",
+                      *(_factor(mean_slowdown(comparisons, mode)) for mode in modes))
+    return table
+
+
+def _factor(value: float | None) -> str:
+    return _ABSENT if value is None else f"{value:.3f}"
+
+
 def verdict(comparison: Comparison) -> str:
     """Return in a sentence or two what the mode of interest cost, or why that is not known."""
     mode = comparison.mode
-    what = "Encryption (xts)" if mode == "xts" else f"The engine in {mode}"
+    what = _WHAT.get(mode, f"The engine in {mode}")
     factor, added = comparison.slowdown(mode), comparison.added_latency(mode)
     bare, run = comparison.finished("bare"), comparison.finished(mode)
     if factor is None or bare is None or run is None:
@@ -108,7 +149,7 @@ def verdict(comparison: Comparison) -> str:
         text += f"; a read's data came {added:+.1f} cycles ({nanoseconds:+.0f} ns) later on average"
     if not run.ok:
         return f"{text}. WRONG DATA: {run.data_error_count:,} of {run.reads_checked:,} reads; " \
-               f"{run.error_responses:,} error responses."
+               f"{run.error_responses:,} error responses; {len(run.alarms):,} alarms."
     checked = "No read came back to a line that had been written, so no data were compared." \
         if run.reads_checked == 0 else \
         f"{run.reads_checked:,} reads were compared with what had been written: all right."

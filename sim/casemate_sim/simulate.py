@@ -18,7 +18,8 @@ from casemate.config import LINE_BYTES, EngineConfig
 from numpy.typing import NDArray
 
 from casemate_sim.dram.timing import DramTiming, timing_preset
-from casemate_sim.model.keys import derive_key
+from casemate_sim.model.keys import KEY_NAMES, derive_key
+from casemate_sim.modes import AUTHENTICATED, MODES, config_of_mode, encrypts
 from casemate_sim.toolchain import package_versions, toolchain
 from casemate_sim.trace import RECORD
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DOMAIN", "MODES", "PlayerConfig", "Progress", "Result", "SimulationSecrets",
            "check_records", "create_simulation", "secrets_of_seed", "simulate"]
-
-MODES = ("bare", "plain", "xts")
-"""What stands between player and DRAM: nothing, or the engine in one of its modes."""
 
 DOMAIN = 1
 """Domain ID of a simulation's traffic; it has slot 0."""
@@ -154,7 +152,7 @@ class Result:
         Bandwidth over time: rows of (cycle, bytes read, bytes written), the bytes since the row
         before, one row per ``interval`` cycles.
     reads_checked:
-        Reads whose data were compared with what this run wrote.
+        Reads whose data were compared with what this run wrote, or with what memory held before.
     data_errors:
         Descriptions of reads with illegal data, the first ones; ``data_error_count`` of them.
     wall_seconds, cycles_per_second, build_seconds:
@@ -163,8 +161,15 @@ class Result:
         Tools and packages.
     interrupted:
         Ctrl-C ended it; the numbers are those up to then.
+    metadata:
+        In ``integrity`` and ``full``: the engine's statistics registers by name, counted until
+        everything was answered.
+    alarms:
+        What the engine complained of: alerts, entries of the error log.
     image:
-        With `keep_image`: DRAM pages of 4 KiB by address.
+        With `keep_image`: DRAM pages of 4 KiB by address; after a flush, if there is a tree.
+    root_counters:
+        With `keep_image`, in ``integrity`` and ``full``: the root after the flush.
     expected:
         With `keep_image`: (line, domain, data) arrays of what was last written.
     """
@@ -197,14 +202,36 @@ class Result:
     build_seconds: float
     versions: Mapping[str, str]
     interrupted: bool = False
+    metadata: Mapping[str, int] | None = None
+    alarms: tuple[str, ...] = ()
     image: Mapping[int, bytes] | None = field(default=None, repr=False)
+    root_counters: NDArray[np.uint64] | None = field(default=None, repr=False)
     expected: tuple[NDArray[np.uint64], NDArray[np.uint16], NDArray[np.uint8]] | None = field(
         default=None, repr=False)
 
     @property
     def ok(self) -> bool:
-        """No read returned illegal data and no response was an error."""
-        return self.data_error_count == 0 and self.error_responses == 0
+        """No read returned illegal data, no response was an error, and there was no alarm."""
+        return self.data_error_count == 0 and self.error_responses == 0 and not self.alarms
+
+    @property
+    def traffic_limit(self) -> float | None:
+        """Data lines over all lines that moved to and from DRAM: the best bandwidth possible.
+
+        None without a tree, or if no line moved.
+        """
+        if self.metadata is None:
+            return None
+        data = self.metadata["lines_read"] + self.metadata["lines_written"]
+        nodes = self.metadata["nodes_fetched"] + self.metadata["nodes_written"]
+        return data / (data + nodes) if data else None
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Share of the look-ups that found their leaf in the metadata cache; None without."""
+        if self.metadata is None or not self.metadata["cache_accesses"]:
+            return None
+        return self.metadata["cache_hits"] / self.metadata["cache_accesses"]
 
     @property
     def bandwidth(self) -> float:
@@ -237,7 +264,7 @@ class Result:
         return float(counts @ np.arange(len(counts)) / counts.sum()) if counts.any() else None
 
     def as_dict(self) -> dict[str, object]:
-        """Everything but image and expected data, as plain JSON values.
+        """Everything but image, root and expected data, as plain JSON values.
 
         Histograms become ``[[cycles, count], ...]`` without empty bins.
         """
@@ -250,7 +277,9 @@ class Result:
                 "build_seconds", "interrupted")}
         values |= {
             "dram": self.dram.as_dict(), "player": asdict(self.player),
-            "bandwidth_bytes_per_cycle": self.bandwidth,
+            "metadata": None if self.metadata is None else dict(self.metadata),
+            "traffic_limit": self.traffic_limit, "hit_rate": self.hit_rate,
+            "alarms": list(self.alarms), "bandwidth_bytes_per_cycle": self.bandwidth,
             "instructions_per_cycle": self.instructions_per_cycle,
             "latency_percentiles": {
                 kind: {f"p{100 * share:g}": self.percentile(share, kind)
@@ -268,10 +297,12 @@ class Result:
 def create_simulation(
     config: EngineConfig, mode: str, timing: DramTiming, *, player: PlayerConfig | None = None,
     seed: int = 0, wave: str | None = None, interval: int = 1024,
+    lines: NDArray[np.uint64] | None = None,
 ) -> NativeSimulation:
-    """Build (or find) the model and return it ready to run: reset, settings, keys, slot.
+    """Build (or find) the model and return it ready to run: reset, settings, keys, slot, memory.
 
-    `simulate` does this; tests and benches that need the back door start here.
+    `simulate` does this; tests and benches that need the back door start here. In ``integrity`` and
+    ``full`` the memory has been in use for long, and the metadata cache is empty.
 
     Parameters
     ----------
@@ -283,24 +314,55 @@ def create_simulation(
         ``"vcd"`` or ``"fst"`` to be able to write a waveform.
     interval:
         Cycles between samples of the bandwidth.
+    lines:
+        In ``integrity`` and ``full``: lines that the domain has written before, each once; none by
+        default. They hold ``write_data`` of sequence number 0. All others belong to nobody, but
+        those in the same granules.
     """
     from casemate_sim.native.library import build_library
     from casemate_sim.native.simulation import NativeSimulation
 
     if mode not in MODES:
         raise ValueError(f"no mode is called {mode!r}; there are {', '.join(MODES)}")
+    config = config_of_mode(config, mode)
     settings = (player or PlayerConfig()).settings(config)
     simulation = NativeSimulation(
         build_library(config, bare=mode == "bare", banks=timing.banks, wave=wave))
     simulation.configure(settings, timing, interval=interval)
     if mode != "bare":
+        authenticate = mode in AUTHENTICATED
         secrets = secrets_of_seed(seed)
-        for index, name in enumerate(("K1", "K2")):
-            simulation.load_key(0, index, derive_key(
-                secrets.root_key, secrets.boot_nonce, name, DOMAIN, 0, config.aes_bits))
+        keys = {name: derive_key(
+            secrets.root_key, secrets.boot_nonce, name, 0 if name == "K4" else DOMAIN, 0,
+            config.aes_bits) for name in KEY_NAMES}
+        for index, name in enumerate(KEY_NAMES if authenticate else ("K1", "K2")):
+            simulation.load_key(0, index, keys[name])
         simulation.wait_idle()
-        simulation.set_slot(0, DOMAIN, encrypt=mode == "xts", authenticate=False)
+        simulation.set_slot(0, DOMAIN, encrypt=encrypts(mode), authenticate=authenticate)
+        if authenticate:
+            _prepare(simulation, config, keys, mode,
+                     np.zeros(0, np.uint64) if lines is None else lines)
     return simulation
+
+
+def _prepare(simulation: NativeSimulation, config: EngineConfig, keys: Mapping[str, bytes],
+             mode: str, lines: NDArray[np.uint64]) -> None:
+    """Fill a memory with sealed lines, and clear the statistics."""
+    from casemate_sim.native.control import Control
+    from casemate_sim.native.simulation import write_data
+    from casemate_sim.warm import sealed_memory
+
+    control = Control(simulation, config)
+    control.wait_ready()
+    image, root = sealed_memory(config, keys, DOMAIN, lines,
+                                write_data(lines, np.zeros(len(lines), np.uint64)),
+                                encrypt=encrypts(mode))
+    for address, content in image.pages():
+        simulation.write_memory(address, content)
+    simulation.load_root(root)
+    simulation.check_all_reads()
+    control.clear_statistics()
+    simulation.wait_idle()
 
 
 def check_records(records: NDArray, config: EngineConfig) -> None:
@@ -362,7 +424,8 @@ def simulate(
     config:
         The engine's configuration; for the bare wire its bus and its data window count.
     mode:
-        ``"bare"`` (no engine), ``"plain"`` or ``"xts"``.
+        ``"bare"`` (no engine), ``"plain"``, ``"xts"``, ``"integrity"`` or ``"full"``. The last two
+        add a tree to a configuration without one; all lines of the trace hold data already.
     dram:
         Name of a timing preset, or a timing.
     player:
@@ -390,6 +453,7 @@ def simulate(
     SimulationError
         If an assertion of the RTL fails or nothing moves any more.
     """
+    from casemate_sim.native.control import Control
     from casemate_sim.native.simulation import write_data
     from casemate_sim.native.waves import write_save_files
 
@@ -405,8 +469,10 @@ def simulate(
             raise ValueError(f"the folder of {wave} does not exist")
 
     build_started = time.monotonic()
+    config = config_of_mode(config, mode)
     simulation = create_simulation(config, mode, timing, player=player, seed=seed, wave=suffix,
-                                   interval=interval)
+                                   interval=interval,
+                                   lines=np.unique(records["line"]).astype(np.uint64))
     with simulation:
         build_seconds = time.monotonic() - build_started
         simulation.load_records(records)
@@ -425,7 +491,16 @@ def simulate(
         samples[1:, 1:] -= samples[:-1, 1:].copy()
         samples[:, 1:] *= np.uint64(beat_bytes)
         samples[:, 0] -= np.uint64(first_cycle)
-        image = expected = None
+        image = expected = metadata = root = None
+        alarms: list[str] = []
+        if mode in AUTHENTICATED:
+            control = Control(simulation, config)
+            metadata, alarms = control.statistics(), control.alarms()
+            # Also without an image: a flush finds what was cached and does not fit.
+            if not interrupted and not control.locked:
+                control.flush()
+                alarms += control.alarms()
+                root = simulation.root_counters(config.root_counters)
         if keep_image:
             image = dict(simulation.pages())
             lines, sequences = simulation.written()
@@ -447,4 +522,5 @@ def simulate(
         data_error_count=report.failed, data_errors=tuple(str(e) for e in report.errors),
         wall_seconds=seconds, cycles_per_second=simulated / max(seconds, 1e-9),
         build_seconds=build_seconds, versions=toolchain().versions | package_versions(),
-        interrupted=interrupted, image=image, expected=expected)
+        interrupted=interrupted, metadata=metadata, alarms=tuple(dict.fromkeys(alarms)),
+        image=image, root_counters=root, expected=expected)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import casemate_sim.compare
+import casemate_sim.simulate
 import pytest
+from casemate.config import preset
 from casemate_sim.audit import audit
+from casemate_sim.cli import app
 from casemate_sim.cli.document import JSON_FIELDS, RUN_FIELDS
 from casemate_sim.cli.errors import InputError
 from casemate_sim.cli.inputs import parse_size
 from casemate_sim.native.simulation import SimulationError
 from casemate_sim.toolchain import ToolError
+from typer.testing import CliRunner
 
 SHAPE = {
     "schema": str, "mode": str, "ok": bool, "interrupted": bool, "failure": type(None),
@@ -29,6 +34,8 @@ SHAPE = {
         "reads": int, "writes": int, "bytes_read": int, "bytes_written": int,
         "error_responses": int, "window_stalls": int, "record_stalls": int,
         "reads_checked": int, "data_error_count": int, "data_errors": list,
+        "metadata": (dict, type(None)), "traffic_limit": (float, type(None)),
+        "hit_rate": (float, type(None)), "alarms": list,
         "bandwidth_bytes_per_cycle": float, "instructions_per_cycle": float,
         "latency_percentiles": dict, "latency_histograms": dict, "interval": int,
         "samples": list, "wall_seconds": float, "cycles_per_second": float,
@@ -53,7 +60,7 @@ def check_shape(value: object, shape: object, where: str = "") -> None:
         assert not (shape is int and isinstance(value, bool)), where
 
 
-def test_three_runs_side_by_side_and_every_output(tiny, casemate, tmp_path: Path) -> None:
+def test_runs_side_by_side_and_every_output(tiny, casemate, tmp_path: Path) -> None:
     plot, out, dump = tmp_path / "a.png", tmp_path / "a.json", tmp_path / "dump"
     # Another seed than the default: the dump has the keys that the simulation had.
     result = casemate("sim", *tiny, "--seed", 5, "--plot", plot, "--json", out, "--dump", dump)
@@ -61,25 +68,39 @@ def test_three_runs_side_by_side_and_every_output(tiny, casemate, tmp_path: Path
     content = json.loads(out.read_text())
     check_shape(content, SHAPE)
     assert set(JSON_FIELDS) == set(content)
-    assert list(content["runs"]) == ["bare", "plain", "xts"]
+    assert list(content["runs"]) == ["bare", "plain", "xts", "integrity", "full"]
     assert all(set(RUN_FIELDS) == set(run) for run in content["runs"].values())
-    bare, plain, xts = content["runs"].values()
-    assert bare["cycles"] < plain["cycles"] < xts["cycles"]
+    bare, plain, xts, integrity, full = content["runs"].values()
+    assert bare["cycles"] < plain["cycles"] < xts["cycles"] < full["cycles"]
+    assert plain["cycles"] < integrity["cycles"] < full["cycles"]
     assert content["comparison"]["xts"]["slowdown"] == xts["cycles"] / bare["cycles"]
     assert content["ok"]
     for run in content["runs"].values():
         assert (run["reads"], run["writes"]) == (
             content["trace"]["reads"], content["trace"]["writes"])
         assert sum(count for _, count in run["latency_histograms"]["read_last"]) == run["reads"]
-    for label in ("bare wire", "plain", "xts", f"{xts['cycles']:,}", "Encryption (xts) took",
+    for run in integrity, full:
+        assert run["reads_checked"] == run["reads"]  # every line had a content before
+        counts = run["metadata"]
+        assert counts["cache_accesses"] >= run["reads"] + run["writes"]
+        assert run["hit_rate"] == counts["cache_hits"] / counts["cache_accesses"] < 1
+        data = counts["lines_read"] + counts["lines_written"]
+        assert run["traffic_limit"] == data / (
+            data + counts["nodes_fetched"] + counts["nodes_written"])
+    assert xts["metadata"] is None
+    for label in ("bare wire", "plain", "xts", f"{xts['cycles']:,}", "integrity", "full",
+                  f"{full['cycles']:,}", "(full) took", "metadata cache, hits",
                   "read latency, cycles"):
         assert label in result.stdout
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert f"plot: {plot}" in result.stderr
+    assert casemate("audit", dump).exit_code == 0
     report = audit(dump)
     assert report.ok
-    assert report.lines_by_mode == {"xts": report.lines}
+    assert report.lines_by_mode == {"full": report.lines}
     assert report.lines > 50
+    assert report.other_lines > 50
+    assert report.leaves > 50 and report.nodes > 5
 
 
 def test_json_on_stdout_is_alone_there(tiny, casemate) -> None:
@@ -116,17 +137,19 @@ def test_an_svg_plot_has_labels_and_runs(tiny, casemate, tmp_path: Path, monkeyp
     import matplotlib as mpl
     monkeypatch.setitem(mpl.rcParams, "svg.fonttype", "none")
     plot = tmp_path / "a.svg"
-    assert casemate("sim", *tiny, "--plot", plot).exit_code == 0
+    assert casemate("sim", *tiny, "--mode", "xts", "--plot", plot).exit_code == 0
     text = plot.read_text()
     for words in ("latency (cycles of the DRAM controller)", "share of the reads (%)",
                   "time (µs)", "bandwidth (MB/s)", "bare wire: median", "xts: mean",
+                  "added time (%)",
                   "random: 200 records on tiny, ddr3-1066"):
         assert words in text
 
 
 def test_a_waveform_of_the_mode_of_interest(tiny, casemate, tmp_path: Path) -> None:
     wave = tmp_path / "a.vcd"
-    result = casemate("sim", *tiny[:-1], 20, "--wave", wave, "--wave-cycles", "200:260")
+    result = casemate("sim", *tiny[:-1], 20, "--mode", "xts", "--wave", wave,
+                      "--wave-cycles", "200:260")
     assert result.exit_code == 0, result.stderr
     text = wave.read_text()
     assert "$enddefinitions" in text
@@ -172,7 +195,7 @@ def refused(result, *words: str, code: int = 2) -> None:
     (("--workload", "mix", "--json", "/usr"), ("--json /usr", "directory")),
     (("--workload", "mix", "--dump", "/dev/null/x"), ("/dev/null", "no folder")),
     (("--workload", "mix", "--seed", -1), ("--seed", "greater than or equal to 0")),
-    (("--workload", "mix", "--mode", "full"), ("full", "plain", "xts")),
+    (("--workload", "mix", "--mode", "bare"), ("bare", "plain", "xts", "integrity", "full")),
     (("--config", "tiny", "--workload", "random", "--footprint", "1M"),
      ("data window", "tiny", "65536 bytes")),
 ])
@@ -214,7 +237,8 @@ def test_a_full_disk_loses_nothing(tiny, casemate, tmp_path: Path) -> None:
     plot = tmp_path / "full.png"
     plot.symlink_to("/dev/full")
     dump = tmp_path / "dump"
-    result = casemate("sim", *tiny, "--plot", plot, "--json", "/dev/full", "--dump", dump)
+    result = casemate("sim", *tiny, "--mode", "xts", "--plot", plot, "--json", "/dev/full",
+                      "--dump", dump)
     assert result.exit_code == 2
     assert f"{plot}: cannot be written: No space left on device" in result.stderr
     assert "/dev/full: cannot be written: No space left on device" in result.stderr
@@ -230,19 +254,49 @@ def test_wrong_data_and_error_responses_are_a_fault(tiny, casemate, monkeypatch,
     def wrong(*arguments, **options):
         result = right(*arguments, **options)
         return replace(result, data_error_count=3, data_errors=("cycle 7: line 0x1 reads 00",),
-                       error_responses=2) if options["mode"] == "xts" else result
+                       error_responses=2, alarms=("alert_integrity is up",),
+                       ) if options["mode"] == "xts" else result
 
     monkeypatch.setattr(casemate_sim.compare, "simulate", wrong)
     out = tmp_path / "a.json"
-    result = casemate("sim", *tiny, "--json", out)
+    result = casemate("sim", *tiny, "--mode", "xts", "--json", out)
     assert result.exit_code == 1
     # The graver code wins over that of a file that cannot be written.
-    assert casemate("sim", *tiny, "--json", "/dev/full").exit_code == 1
+    assert casemate("sim", *tiny, "--mode", "xts", "--json", "/dev/full").exit_code == 1
     assert "xts: cycle 7: line 0x1 reads 00" in result.stderr
     assert "xts: 2 error responses" in result.stderr
-    assert "3 / 2" in result.stdout
+    assert "xts: alert_integrity is up" in result.stderr
+    assert "3 / 2 / 1" in result.stdout
     assert "WRONG DATA: 3 of" in result.stdout
     assert not json.loads(out.read_text())["ok"]
+
+
+def test_tampering_is_reported_and_a_fault(tiny, casemate, monkeypatch, tmp_path) -> None:
+    right = casemate_sim.simulate.create_simulation
+
+    def tampered(config, mode, *arguments, **options):
+        simulation = right(config, mode, *arguments, **options)
+        if mode == "full":
+            leaves = config.regions[1]
+            for address in range(leaves.base, leaves.end, 64):
+                byte = simulation.read_memory(address, 1)[0]
+                simulation.write_memory(address, bytes([byte ^ 1]))
+        return simulation
+
+    monkeypatch.setattr(casemate_sim.simulate, "create_simulation", tampered)
+    out, dump = tmp_path / "a.json", tmp_path / "dump"
+    result = casemate("sim", *tiny, "--json", out, "--dump", dump)
+    assert result.exit_code == 1
+    assert "full: alert_integrity is up" in result.stderr
+    assert "full: error log: node, address" in result.stderr
+    assert "no dump, because the engine is locked" in result.stderr
+    assert not dump.exists()
+    content = json.loads(out.read_text())
+    assert not content["ok"]
+    full = content["runs"]["full"]
+    assert full["error_responses"] > 0
+    assert full["data_error_count"] == 0  # no wrong byte came out
+    assert content["runs"]["integrity"]["alarms"] == []
 
 
 @pytest.mark.parametrize(("error", "code"), [
@@ -260,7 +314,7 @@ def test_runs_that_finished_survive_the_failure_of_the_next(
 
     monkeypatch.setattr(casemate_sim.compare, "simulate", fail)
     out, plot, dump = tmp_path / "a.json", tmp_path / "a.png", tmp_path / "dump"
-    result = casemate("sim", *tiny, "--json", out, "--plot", plot, "--dump", dump)
+    result = casemate("sim", *tiny, "--mode", "xts", "--json", out, "--plot", plot, "--dump", dump)
     assert result.exit_code == code
     assert f"casemate: error: {error}" in result.stderr
     assert "(not run)" in result.stdout
@@ -273,3 +327,38 @@ def test_runs_that_finished_survive_the_failure_of_the_next(
     assert plot.exists()
     assert not dump.exists()
     assert "no dump, because xts was not run to its end" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory) -> Path:
+    """A dump of a run in `full` on the smallest engine."""
+    dump = tmp_path_factory.mktemp("sealed") / "dump"
+    result = CliRunner().invoke(app, [
+        "sim", "--config", "tiny", "--workload", "random", "--read-share", "0.6", "--count", "200",
+        "--dump", str(dump)])
+    assert result.exit_code == 0, result.stderr
+    return dump
+
+
+@pytest.mark.parametrize(("region", "kind", "level"), [
+    ("data", "line", None), ("leaves", "leaf", 0), ("level 1 nodes", "node", 1)])
+def test_one_flipped_bit_of_a_dump_is_found_where_it_is(
+        sealed, casemate, tmp_path, region, kind, level) -> None:
+    random = Random(f"flips {region}")
+    regions = {each.name: each for each in preset("tiny").regions}
+    content = (sealed / "dram.bin").read_bytes()
+    for name in ("config.json", "secrets.json", "root.bin", "expected.npz"):
+        (tmp_path / name).symlink_to(sealed / name)
+    place = regions[region]
+    written = [address for address in range(place.base, place.end, 64)
+               if any(content[address:address + 64])]
+    for address in random.sample(written, 5):
+        changed = bytearray(content)
+        bit = random.randrange(512)
+        changed[address + bit // 8] ^= 1 << bit % 8
+        (tmp_path / "dram.bin").write_bytes(changed)
+        report = audit(tmp_path)
+        assert report.mismatch is not None, (address, bit)
+        found = report.mismatch
+        assert (found.kind, found.level, found.address) == (kind, level, address), bit
+    assert casemate("audit", tmp_path).exit_code == 1

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from casemate_sim.cli import attack, audit, config, convert, export, record, sim, traces
+from casemate_sim.cli import (
+    attack,
+    audit,
+    compare,
+    config,
+    convert,
+    export,
+    record,
+    sim,
+    traces,
+)
 from casemate_sim.cli.errors import BAD_INPUT, Commands
 
 __all__ = ["app", "main"]
@@ -16,6 +26,7 @@ app = typer.Typer(
     name="casemate", cls=Commands, invoke_without_command=True, pretty_exceptions_enable=False,
     rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]})
 app.command("sim")(sim.sim)
+app.command("compare")(compare.compare)
 # The program's own options follow its name.
 app.command("record", context_settings={"allow_interspersed_args": False})(record.record)
 app.command("convert")(convert.convert)

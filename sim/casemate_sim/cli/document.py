@@ -30,7 +30,8 @@ JSON_FIELDS = {
     "trace": "`name`, `source`, `records`, `reads`, `writes`, `footprint_bytes`",
     "config": "as `casemate config show --json` prints it",
     "mode": "the mode of interest",
-    "ok": "everything ran to its end, no data were wrong, no response was an error",
+    "ok": "everything ran to its end, no data were wrong, no response was an error, nothing raised "
+          "an alarm",
     "interrupted": "Ctrl-C ended it; the last of `runs` may be cut short",
     "failure": "why it stopped early, or null",
     "verdict": "the sentence below the table",
@@ -41,7 +42,7 @@ JSON_FIELDS = {
 """Fields of the JSON of ``casemate sim``."""
 
 RUN_FIELDS = {
-    "mode": "`bare`, `plain` or `xts`",
+    "mode": "`bare`, `plain`, `xts`, `integrity` or `full`",
     "config": "name of the configuration",
     "config_digest": "16 digits that name the configuration, whatever it is called",
     "dram": "the timing, every `t_*` in controller cycles; `clock_mhz` turns cycles into time",
@@ -59,6 +60,11 @@ RUN_FIELDS = {
     "reads_checked": "reads compared with what had been written before",
     "data_error_count": "reads that returned anything else",
     "data_errors": "the first of them, described",
+    "metadata": "in `integrity` and `full`: the statistics registers by name, up to the cycle in "
+                "which everything was answered; else null",
+    "traffic_limit": "of `metadata`: data lines over all lines moved from and to DRAM, or null",
+    "hit_rate": "of `metadata`: look-ups that found their leaf in the cache, or null",
+    "alarms": "alerts and entries of the error log, described",
     "bandwidth_bytes_per_cycle": "reads and writes together",
     "instructions_per_cycle": "reached by the core",
     "latency_percentiles": "in cycles, of `read_first` (to the first beat), `read_last` and "

@@ -16,6 +16,7 @@ from casemate_sim.cli.inputs import Traffic
 from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.compare import Comparison
 from casemate_sim.dump import DomainSecrets, DumpError, Expected, Secrets, write_dump
+from casemate_sim.modes import AUTHENTICATED, config_of_mode, encrypts
 from casemate_sim.report import comparison_dict, comparison_table, latency_picture, verdict
 from casemate_sim.simulate import DOMAIN, secrets_of_seed
 
@@ -114,14 +115,20 @@ class Outputs:
             complain(f"{directory}: no dump, because {self._comparison.mode} was not run to its "
                      "end")
             return
+        if run.mode in AUTHENTICATED and run.root_counters is None:
+            complain(f"{directory}: no dump, because the engine is locked and cannot be flushed")
+            return
         secrets = secrets_of_seed(self._seed)
         with self._careful(directory):
             write_dump(
-                directory, config=self._config, image=run.image.items(),
-                expected=Expected(*run.expected), stats=run.as_dict(), versions=run.versions,
+                directory, config=config_of_mode(self._config, run.mode), image=run.image.items(),
+                expected=Expected(*run.expected), root_counters=run.root_counters,
+                stats=run.as_dict(), versions=run.versions,
                 secrets=Secrets(
                     root_key=secrets.root_key, boot_nonce=secrets.boot_nonce,
-                    domains={DOMAIN: DomainSecrets(encrypt=run.mode == "xts")}))
+                    domains={DOMAIN: DomainSecrets(
+                        encrypt=encrypts(run.mode),
+                        authenticate=run.mode in AUTHENTICATED)}))
             self._written.append(f"dump: {directory} (check it: casemate audit {directory})")
 
     def name_wave(self, path: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""``casemate sim``: play a trace through the bare wire, plain and the mode of interest."""
+"""``casemate sim``: play a trace through the bare wire and the engine in its modes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from casemate_sim.workload import Workload
 if TYPE_CHECKING:
     from casemate_sim.compare import Comparison
 
-__all__ = ["sim"]
+__all__ = ["Mode", "leave", "sim", "timing_of"]
 
 _COUNT = 100_000
 _TRACE, _CORE, _OUTPUT = "What is played", "The core that plays it", "Results"
@@ -49,6 +49,8 @@ class Mode(enum.StrEnum):
 
     PLAIN = "plain"
     XTS = "xts"
+    INTEGRITY = "integrity"
+    FULL = "full"
 
 
 def sim(
@@ -79,7 +81,8 @@ def sim(
         metavar="PRESET|FILE", help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML file "
         "(`casemate config show` lists the parameters).")] = "ecp5",
     mode: Annotated[Mode, typer.Option(
-        metavar="MODE", help="The mode of interest: plain, or xts, which encrypts.")] = Mode.XTS,
+        metavar="MODE", help="The mode of interest: plain; xts, which encrypts; integrity, which "
+        "authenticates; full, which does both. All modes before it are run, too.")] = Mode.FULL,
     dram: Annotated[str, typer.Option(
         metavar="PRESET", help=f"The DRAM: {', '.join(TIMINGS)}.")] = "ddr3-1066",
     seed: Annotated[int, typer.Option(
@@ -117,14 +120,15 @@ def sim(
 ) -> None:
     """Simulate a trace, cycle by cycle, and show what the engine costs.
 
-    The same records are played three times: without an engine (the bare wire), with the engine in
-    `plain`, and in the mode of interest. Ctrl-C keeps the runs that finished.
+    The same records are played without an engine (the bare wire), and with the engine in each mode
+    up to that of interest. For `integrity` and `full` the engine gets an integrity tree, if its
+    configuration has none. Ctrl-C keeps the runs that finished.
 
     Examples: `casemate sim sqlite_index --plot out.png`;
-    `casemate sim --workload random --read-share 0.5 --config latency --json out.json`.
+    `casemate sim --workload random --read-share 0.5 --mode xts --json out.json`.
     """
     engine = find_config(config)
-    timing = _timing(dram)
+    timing = timing_of(dram)
     player = _player(engine, outstanding, instructions_per_cycle, window_instructions)
     cycles = None if wave_cycles is None else parse_range(wave_cycles)
     if cycles is not None and wave is None:
@@ -158,12 +162,13 @@ def sim(
     outputs.write_dump(dump)
     outputs.name_wave(wave)
     written = outputs.close()
-    _exit(comparison)
+    leave(comparison)
     if not written:
         raise typer.Exit(BAD_INPUT)
 
 
-def _timing(name: str) -> DramTiming:
+def timing_of(name: str) -> DramTiming:
+    """Return the DRAM that an option names."""
     try:
         return timing_preset(name)
     except ValueError as error:
@@ -204,7 +209,7 @@ def _traffic(trace: str | None, workload: Workload | None, config: EngineConfig,
         read_share=read_share, distance=distance or 0, seed=seed)
 
 
-def _exit(comparison: Comparison) -> None:
+def leave(comparison: Comparison) -> None:
     """Leave with the exit code that the runs deserve, if they were not all right."""
     if comparison.interrupted:
         complain("interrupted; " + ("what had finished is above" if comparison.results else
@@ -218,5 +223,7 @@ def _exit(comparison: Comparison) -> None:
             complain(f"{run.mode}: {error}")
         if run.error_responses:
             complain(f"{run.mode}: {run.error_responses} error responses")
+        for alarm in run.alarms[:3]:
+            complain(f"{run.mode}: {alarm}")
     if not comparison.ok:
         raise typer.Exit(FAULT)

@@ -57,6 +57,7 @@ struct Simulation {
     uint64_t record_count = 0, record_next = 0;
     uint64_t cycle = 0, interval = 1024;
     std::vector<Sample> samples;
+    std::vector<uint64_t> root;  // counters, as far as they were ever written
     std::string error;
 #if CASEMATE_TRACE_FST || CASEMATE_TRACE_VCD
     std::unique_ptr<Tracer> tracer;
@@ -179,6 +180,12 @@ void casemate_write_answered(long long handle, int id, int response) {
     self(handle)->checker.write_answered(id, response);
 }
 
+void casemate_root_written(long long handle, int index, long long value) {
+    auto &root = self(handle)->root;
+    if (root.size() <= size_t(index)) root.resize(size_t(index) + 1);
+    root[size_t(index)] = uint64_t(value);
+}
+
 // -- called from Python -----------------------------------------------------------------------
 
 void *casemate_create() {
@@ -296,6 +303,64 @@ int casemate_wait_idle(Simulation *simulation, uint64_t limit) {
     return simulation ? 0 : -1;
 #endif
 }
+
+// One access to a register; returns xRESP, or -1 if there is no answer within 100000 cycles.
+int casemate_register(Simulation *simulation, int write, uint32_t address, uint32_t *value) {
+#if CASEMATE_TREE
+    return guarded(simulation, [&] {
+        auto &model = *simulation->model;
+        model.register_write = write;
+        model.register_address = address;
+        model.register_value = *value;
+        model.register_valid = 1;
+        simulation->tick();
+        model.register_valid = 0;
+        for (int i = 0; !model.register_ready; i++) {
+            if (i == 100000) throw std::runtime_error("no answer from the registers");
+            simulation->tick();
+        }
+        if (!write) *value = model.register_result;
+        return int(model.register_response);
+    });
+#else
+    (void)write, (void)address, (void)value;
+    simulation->error = "there are no registers";
+    return -1;
+#endif
+}
+
+// Set root counters 0 to count - 1, as far as they are not zero.
+int casemate_load_root(Simulation *simulation, const uint64_t *values, uint64_t count) {
+#if CASEMATE_TREE
+    return guarded(simulation, [&] {
+        auto &model = *simulation->model;
+        for (uint64_t index = 0; index < count; index++) {
+            if (!values[index]) continue;
+            model.root_index = index;
+            model.root_value = values[index];
+            model.root_load = 1;
+            simulation->tick();
+        }
+        model.root_load = 0;
+        simulation->tick();
+        simulation->tick();
+        return 0;
+    });
+#else
+    (void)values, (void)count;
+    simulation->error = "there is no root";
+    return -1;
+#endif
+}
+
+void casemate_root(Simulation *simulation, uint64_t *values, uint64_t count) {
+    const auto &root = simulation->root;
+    for (uint64_t index = 0; index < count; index++)
+        values[index] = index < root.size() ? root[index] : 0;
+}
+
+// Every line that is going to be read holds write 0 of its line: all reads are checked.
+void casemate_filled(Simulation *simulation) { simulation->checker.filled = true; }
 
 int casemate_ticks(Simulation *simulation, uint64_t count) {
     return guarded(simulation, [&] {

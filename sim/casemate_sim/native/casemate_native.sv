@@ -1,4 +1,5 @@
-// The simulation's doors to C++: DRAM content, the trace, and an observer of the host's bus.
+// The simulation's doors to C++: DRAM content, the trace, an observer of the host's bus, and the root
+// counters.
 // `handle` is the address of the C++ object of this simulation, so that several can coexist.
 
 package casemate_messages;
@@ -123,4 +124,18 @@ module casemate_observer #(parameter DATA_BITS = 128) (
             if (bvalid && bready) casemate_write_answered(handle, bid, 32'(bresp));
         end
     end
+endmodule
+
+module casemate_root_log (
+    input  wire         clk,
+    input  wire [63:0]  handle,
+    input  wire         write,
+    input  wire [31:0]  index,
+    input  wire [63:0]  value
+);
+    import "DPI-C" function void casemate_root_written(
+        input longint handle, input int index, input longint value);
+
+    always @(posedge clk)
+        if (write) casemate_root_written(handle, index, value);
 endmodule

@@ -3,7 +3,8 @@
 // The player's writes are numbered, and every 16-byte block of their data names line and number
 // (player/layouts.py, write_beat). A block that is read must carry the number of a write to that
 // line that is not older than the newest one answered before the read was issued, and not newer
-// than the newest one issued. A line without an answered write may still hold what it held before.
+// than the newest one issued. A line without an answered write may still hold what it held before:
+// number 0 if the memory was filled with it, else nobody knows what.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,7 @@ public:
     explicit Checker(int data_bits) : beat_bytes_(data_bits / 8), reads_(1024), writes_(1024) {}
 
     uint64_t base = 0;     // first line of the data window
+    bool filled = false;   // lines that were not written hold their number 0
     uint64_t checked = 0;  // reads compared
     uint64_t unknown = 0;  // reads of lines without a write in this run, not compared
     uint64_t refused = 0;  // reads with an error response, not compared
@@ -100,9 +102,10 @@ private:
 
     void check(const Read &read, uint64_t cycle) {
         const auto found = lines_.find(read.line);
+        const Line line = found == lines_.end() ? Line() : found->second;
         if (read.error) {
             refused++;
-        } else if (found == lines_.end() || read.oldest_legal == 0 || found->second.uncertain) {
+        } else if (line.uncertain || (read.oldest_legal == 0 && !filled)) {
             unknown++;
         } else {
             checked++;
@@ -112,12 +115,12 @@ private:
                 const uint64_t number = got[1] & 0xffffffffull;
                 block_of(read.line, number, block, legal);
                 const bool ok = got[0] == legal[0] && got[1] == legal[1]
-                                && number >= read.oldest_legal && number <= found->second.issued;
+                                && number >= read.oldest_legal && number <= line.issued;
                 if (!ok) {
                     failed++;
                     if (errors.size() < 16) {
-                        ReadError error{cycle, read.line, read.oldest_legal,
-                                        found->second.issued, block, 0, {}};
+                        ReadError error{cycle, read.line, read.oldest_legal, line.issued, block, 0,
+                                        {}};
                         std::memcpy(error.data, got, block_bytes);
                         errors.push_back(error);
                     }

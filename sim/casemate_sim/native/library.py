@@ -124,6 +124,7 @@ def build_library(
         structures = ("--trace-structs", "--trace-max-width", "512") if wave else ()
         defines = (f"-DCASEMATE_DATA_BITS={config.data_bits}",
                    f"-DCASEMATE_ENGINE={int(not bare)}",
+                   f"-DCASEMATE_TREE={int(not bare and config.tree is not None)}",
                    f"-DCASEMATE_TRACE_VCD={int(wave == 'vcd')}",
                    f"-DCASEMATE_TRACE_FST={int(wave == 'fst')}",
                    "-DVL_USER_STOP", "-DVL_USER_FATAL", f"-I{_HERE}")

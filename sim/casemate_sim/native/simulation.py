@@ -76,7 +76,7 @@ class CheckReport:
     Attributes
     ----------
     checked:
-        Reads compared with the writes of this run.
+        Reads compared with the writes of this run, and with what the memory was filled with.
     unknown:
         Reads of lines that had no answered write in this run.
     refused:
@@ -141,6 +141,9 @@ def _load(path: Path) -> ctypes.CDLL:
         ("key", integer, (pointer, u32, u32, pointer)),
         ("slot", integer, (pointer, u32, u32, integer, integer)),
         ("wait_idle", integer, (pointer, u64)), ("ticks", integer, (pointer, u64)),
+        ("register", integer, (pointer, integer, u32, ctypes.POINTER(u32))),
+        ("load_root", integer, (pointer, pointer, u64)), ("root", None, (pointer, pointer, u64)),
+        ("filled", None, (pointer,)),
         ("run", integer, (pointer, u64)), ("cycle", u64, (pointer,)),
         ("counters", None, (pointer, pointer, integer)),
         ("histogram", integer, (pointer, integer, pointer, integer)),
@@ -216,6 +219,38 @@ class NativeSimulation:
     def wait_idle(self, limit: int = 100_000) -> None:
         """Run until the engine has nothing to do, in particular no key to expand."""
         self._check(self._library.casemate_wait_idle(self._handle, limit))
+
+    def read_register(self, offset: int) -> int:
+        """Return a register of an engine with a tree; see ``control.Control`` for names."""
+        value = ctypes.c_uint32()
+        self._access(0, offset, value)
+        return value.value
+
+    def write_register(self, offset: int, value: int) -> None:
+        """Write a register."""
+        self._access(1, offset, ctypes.c_uint32(value))
+
+    def _access(self, write: int, offset: int, value: ctypes.c_uint32) -> None:
+        response = self._check(self._library.casemate_register(
+            self._handle, write, offset, ctypes.byref(value)))
+        if response:
+            raise SimulationError(f"the access to register {offset:#x} was refused")
+
+    def load_root(self, counters: NDArray[np.uint64]) -> None:
+        """Set the root counters, while nothing else is going on."""
+        values = np.ascontiguousarray(counters, dtype=np.uint64)
+        self._check(self._library.casemate_load_root(
+            self._handle, values.ctypes.data, len(values)))
+
+    def root_counters(self, count: int) -> NDArray[np.uint64]:
+        """Return the first `count` root counters."""
+        values = np.zeros(count, dtype=np.uint64)
+        self._library.casemate_root(self._handle, values.ctypes.data, count)
+        return values
+
+    def check_all_reads(self) -> None:
+        """Expect of lines that were not written the data of write 0, and check all reads."""
+        self._library.casemate_filled(self._handle)
 
     def load_records(self, records: NDArray) -> None:
         """Hand over a trace of dtype ``casemate_sim.trace.RECORD``; it is not copied."""

@@ -15,11 +15,14 @@ from amaranth.lib.wiring import In, Out
 from casemate.axi import signature as axi
 from casemate.axi.rules import Rules
 from casemate.config import DOMAIN_BITS, EngineConfig
+from casemate.csr.registers import ADDRESS_BITS as REGISTER_ADDRESS_BITS
+from casemate.metadata.layouts import COUNTER_FIELD_BITS
 
 from casemate_sim.dram.array import NativeArray
 from casemate_sim.dram.frontend import array_signature
 from casemate_sim.dram.layouts import TIMING, Geometry
 from casemate_sim.dram.model import DramModel
+from casemate_sim.native.register_port import REGISTER_BITS, RegisterPort
 from casemate_sim.player.layouts import LATENCY_BITS, LINE_BITS, SETTINGS
 from casemate_sim.player.player import COUNTERS, Player
 
@@ -76,6 +79,13 @@ class SimulationTop(wiring.Component):
         Set a domain slot, in the same way.
     engine_idle : Out(1)
         The engine has nothing in flight and no key to expand.
+    register_valid, register_write, register_address, register_value
+        Access a register: valid for one cycle, then ready is low until the answer is there. Only
+        of an engine with a tree, like all that follows.
+    register_ready, register_result, register_response
+        The answer, see `RegisterPort`.
+    root_load, root_index, root_value
+        Set a root counter, while nothing else is going on; takes effect two cycles later.
     """
 
     def __init__(self, config: EngineConfig, *, bare: bool, banks: int = 8):
@@ -96,7 +106,20 @@ class SimulationTop(wiring.Component):
                 "slot_slot": In(slots), "slot_enable": In(1), "slot_domain": In(DOMAIN_BITS),
                 "slot_encrypt": In(1), "slot_authenticate": In(1), "engine_idle": Out(1),
             }
+        if self._has_tree:
+            members |= {
+                "register_valid": In(1), "register_write": In(1),
+                "register_address": In(REGISTER_ADDRESS_BITS),
+                "register_value": In(REGISTER_BITS), "register_ready": Out(1),
+                "register_result": Out(REGISTER_BITS), "register_response": Out(2),
+                "root_load": In(1), "root_index": In(range(config.root_counters)),
+                "root_value": In(COUNTER_FIELD_BITS),
+            }
         super().__init__(members)
+
+    @property
+    def _has_tree(self) -> bool:
+        return not self._bare and self._config.tree is not None
 
     @property
     def ports(self) -> dict[str, tuple[Value, None]]:
@@ -166,6 +189,33 @@ class SimulationTop(wiring.Component):
                 m.d.sync += port.valid.eq(0)
             m.d.comb += ready.eq(~port.valid)
         m.d.comb += self.engine_idle.eq(engine.idle)
+        if self._has_tree:
+            self._elaborate_control(m, engine)
+
+    def _elaborate_control(self, m: Module, engine: wiring.PureInterface) -> None:
+        """Connect registers and root."""
+        m.submodules.registers = registers = RegisterPort(REGISTER_ADDRESS_BITS)
+        wiring.connect(m, registers.bus, engine.s_axil)
+        m.d.sync += [
+            registers.valid.eq(self.register_valid), registers.write.eq(self.register_write),
+            registers.address.eq(self.register_address), registers.value.eq(self.register_value),
+        ]
+        m.d.comb += [
+            # The access is still on its way in during the first cycle.
+            self.register_ready.eq(registers.ready & ~registers.valid),
+            self.register_result.eq(registers.result),
+            self.register_response.eq(registers.response),
+        ]
+        door = engine.door
+        m.d.sync += [
+            door.load.eq(self.root_load), door.load_index.eq(self.root_index),
+            door.load_value.eq(self.root_value),
+        ]
+        index, value = Signal(32), Signal(64)
+        m.d.comb += [index.eq(door.index), value.eq(door.value)]
+        m.submodules.root_log = Instance(
+            "casemate_root_log", i_clk=ClockSignal(), i_handle=self.handle, i_write=door.write,
+            i_index=index, i_value=value)
 
     def _elaborate_source(self, m: Module, player: Player) -> None:
         line, distance = Signal(LINE_BITS), Signal(32)

@@ -1,0 +1,93 @@
+"""``casemate compare``: what each mode costs each of several programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from casemate.config import PRESETS
+from rich.console import Console
+
+from casemate_sim.cli.errors import BAD_INPUT, InputError
+from casemate_sim.cli.inputs import check_output, named_trace
+from casemate_sim.cli.show import STDOUT, write_result
+from casemate_sim.cli.sim import Mode, leave, timing_of
+from casemate_sim.config_file import find_config
+from casemate_sim.dram.timing import PRESETS as TIMINGS
+
+__all__ = ["compare"]
+
+
+def compare(
+    traces: Annotated[list[str] | None, typer.Argument(
+        metavar="TRACE...", help="Trace files, or names of shipped traces; all shipped traces if "
+        "there is none.", show_default=False)] = None,
+    limit: Annotated[int | None, typer.Option(
+        min=1, metavar="N", help="Play the first N records of each only.",
+        show_default=False)] = None,
+    config: Annotated[str, typer.Option(
+        metavar="PRESET|FILE", help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML "
+        "file.")] = "ecp5",
+    mode: Annotated[Mode, typer.Option(
+        metavar="MODE", help="The last of the modes: plain, xts, integrity, full.")] = Mode.FULL,
+    dram: Annotated[str, typer.Option(
+        metavar="PRESET", help=f"The DRAM: {', '.join(TIMINGS)}.")] = "ddr3-1066",
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the keys.")] = 0,
+    json: Annotated[str | None, typer.Option(
+        metavar="FILE", help="Write everything measured as JSON; `-` is stdout, which then gets "
+        "nothing else.", show_default=False)] = None,
+    plot: Annotated[Path | None, typer.Option(
+        metavar="FILE", help="Draw the slowdowns as bars: .png, .svg or .pdf.",
+        show_default=False)] = None,
+) -> None:
+    """Simulate several traces as `casemate sim` does, and show the slowdown of each.
+
+    Ctrl-C keeps the traces that finished.
+    """
+    engine = find_config(config)
+    timing = timing_of(dram)
+    if json != STDOUT:
+        check_output(None if json is None else Path(json), "--json")
+    check_output(plot, "--plot", (".png", ".svg", ".pdf"))
+
+    from casemate_sim.cli.progress import RunProgress
+    from casemate_sim.compare import compare as run
+    from casemate_sim.compare import compared_modes
+    from casemate_sim.plot import draw_slowdowns
+    from casemate_sim.report import comparison_dict, slowdown_table
+    from casemate_sim.traces import shipped
+
+    traffics = [named_trace(name).limited(limit) for name in traces or list(shipped())]
+    errors = Console(stderr=True)
+    comparisons = {}
+    for traffic in traffics:
+        errors.print(f"{traffic.name}: {len(traffic.records):,} records", highlight=False)
+        with RunProgress(compared_modes(mode), len(traffic.records)) as progress:
+            try:
+                comparison = comparisons[traffic.name] = run(
+                    traffic.records, config=engine, mode=mode.value, dram=timing, seed=seed,
+                    progress=progress.update, finished=progress.finished)
+            except ValueError as error:
+                raise InputError(f"{traffic.name}: {error}") from error
+        if comparison.interrupted or comparison.failure is not None:
+            break
+
+    title = f"slowdown over the bare wire on {engine.name}, {timing.name}"
+    Console(stderr=json == STDOUT).print(slowdown_table(comparisons, title))
+    if json is not None:
+        write_result(json, {
+            "schema": "casemate.compare/1",
+            "ok": all(comparison.ok for comparison in comparisons.values()),
+            "traces": {traffic.name: comparison_dict(
+                comparisons[traffic.name], trace=traffic.as_dict(), config=engine)
+                for traffic in traffics if traffic.name in comparisons}})
+    if plot is not None:
+        try:
+            draw_slowdowns(comparisons, plot, title)
+        except OSError as error:
+            typer.echo(f"casemate: error: {plot}: cannot be written: {error.strerror}", err=True)
+            raise typer.Exit(BAD_INPUT) from error
+        typer.echo(f"plot: {plot}", err=True)
+    for comparison in comparisons.values():
+        leave(comparison)
