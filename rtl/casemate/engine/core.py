@@ -151,6 +151,7 @@ class Core(wiring.Component):
             collector.blocked.eq(write_buffer.blocked),
             write_table.take.eq(collector.take), write_table.chunk.eq(host.write.payload),
             memory.encrypt.eq(write_table.encrypt),
+            write_buffer.blank.eq(~write_table.encrypt),
             write_buffer.row.eq(router.row),
             write_buffer.row_valid.eq(router.row_valid & router.row.id[-1]),
             write_buffer.strobe_entry.eq(memory.strobe_entry),
@@ -278,7 +279,7 @@ class Core(wiring.Component):
             authentication.write_chunk.eq(write_chunk),
             read_table.answered.eq(authentication.answered),
             authentication.sealable.eq(tweaks.sealable),
-            write_buffer.blank.eq(authentication.blank),
+            write_buffer.blank.eq(~whole | authentication.blank),
             tweaks.taken.eq(
                 Mux(take_read, 1 << read_table.taken, 0)
                 | Mux(collector.take, 1 << (writes_from | write_table.free_index), 0)),

@@ -32,7 +32,8 @@ class WriteBuffer(wiring.Component):
         In the cycle of a fill's last row: which entry, and the first error of its rows.
     read: In(BufferRead(config))
     blank: In(write_entries)
-        With a tree: entries of which bytes without a strobe are read as zeros.
+        Entries of which bytes without a strobe are read as zeros, not as what the buffer held
+        before: of whatever domain that was, it must not be seen on the bus.
     strobe_entry: In, strobe: Out(64)
         The strobes of a line, combinational.
     """
@@ -46,7 +47,7 @@ class WriteBuffer(wiring.Component):
             "row": In(row_layout(config)), "row_valid": In(1),
             "filled": Out(EntryResult(config.write_entries)), "read": In(BufferRead(config)),
             "strobe_entry": In(entry), "strobe": Out(LINE_BYTES),
-            **({} if config.tree is None else {"blank": In(config.write_entries)}),
+            "blank": In(config.write_entries),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -73,7 +74,6 @@ class WriteBuffer(wiring.Component):
             self.blocked.eq(self.row_valid),
             read.en.eq(self.read.enable),
             read.addr.eq(self.read.entry * rows + self.read.row),
-            self.read.data.eq(read.data),
         ]
         with m.If(self.row_valid):
             m.d.comb += [
@@ -87,17 +87,17 @@ class WriteBuffer(wiring.Component):
                 write.en.eq(Mux(self.write.valid, self.write.strobe, 0)),
             ]
 
-        if config.tree is not None:
-            read_strobe = strobes.read_port(domain="comb")
-            written = Signal(config.row_bytes, reset_less=True)
-            m.d.comb += [
-                read_strobe.addr.eq(self.read.entry),
-                self.read.data.eq(read.data & Cat(bit.replicate(8) for bit in written)),
-            ]
-            with m.If(self.read.enable):
-                m.d.sync += written.eq(
-                    read_strobe.data.word_select(self.read.row, config.row_bytes)
-                    | (~self.blank.bit_select(self.read.entry, 1)).replicate(config.row_bytes))
+        read_strobe = strobes.read_port(domain="comb")
+        written = Signal(config.row_bytes, reset_less=True)
+        m.d.comb += [
+            read_strobe.addr.eq(self.read.entry),
+            self.read.data.eq(read.data & Cat(bit.replicate(8) for bit in written)),
+        ]
+        with m.If(self.read.enable):
+            m.d.sync += written.eq(
+                (read_strobe.data.word_select(self.read.row, config.row_bytes)
+                 if rows > 1 else read_strobe.data)
+                | (~self.blank.bit_select(self.read.entry, 1)).replicate(config.row_bytes))
 
         errors = [Signal(2, name=f"error_{i}") for i in range(n)]
         response = Signal(2)

@@ -115,6 +115,7 @@ class Dram:
         assert [last for *_, last in beats] == [0] * (n - 1) + [1]
         data = b"".join(value.to_bytes(size, "little") for value, *_ in beats)
         strobes = sum(strobe << size * i for i, (_, strobe, _) in enumerate(beats))
+        assert not any(value for i, value in enumerate(data) if not strobes >> i & 1), data.hex()
         response = self.write_errors.get(address // LINE_BYTES, self.rng.choice((0, 0, 1)))
         if response < 2:
             self.memory.write(address, data, strobes)
