@@ -108,7 +108,7 @@ def test_convert_names_file_and_line(casemate, tmp_path: Path, content, words) -
 
 def test_audit_names_the_first_wrong_line(tiny, casemate, tmp_path: Path) -> None:
     dump = tmp_path / "dump"
-    assert casemate("sim", *tiny, "--dump", dump).exit_code == 0
+    assert casemate("sim", *tiny, "--mode", "xts", "--dump", dump).exit_code == 0
     agrees = casemate("audit", dump)
     assert agrees.exit_code == 0
     assert "all agree" in agrees.stdout

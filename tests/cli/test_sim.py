@@ -362,3 +362,25 @@ def test_one_flipped_bit_of_a_dump_is_found_where_it_is(
         found = report.mismatch
         assert (found.kind, found.level, found.address) == (kind, level, address), bit
     assert casemate("audit", tmp_path).exit_code == 1
+
+
+def test_slowdowns_of_several_programs(casemate, tmp_path, text_trace) -> None:
+    traces = [tmp_path / f"{name}.trace" for name in ("one", "two")]
+    for trace in traces:
+        casemate("convert", text_trace, "-o", trace)
+    out, plot = tmp_path / "a.json", tmp_path / "a.png"
+    result = casemate("compare", *traces, "--config", "tiny", "--limit", 60, "--json", out,
+                      "--plot", plot)
+    assert result.exit_code == 0, result.stderr
+    content = json.loads(out.read_text())
+    assert content["schema"] == "casemate.compare/1"
+    assert content["ok"]
+    assert list(content["traces"]) == ["one", "two"]
+    one, two = (each["comparison"] for each in content["traces"].values())
+    assert one == two
+    assert one["full"]["slowdown"] > one["xts"]["slowdown"] > 1
+    for words in ("one", "two", "geometric mean", "integrity", f"{one['full']['slowdown']:.3f}"):
+        assert words in result.stdout
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    refused(casemate("compare", tmp_path / "three.trace"), "three.trace", "no such file")
+    refused(casemate("compare", *traces, "--config", "tiny", "--dram", "ddr9"), "ddr9")
