@@ -47,6 +47,7 @@ def test_tampering_is_detected_and_nothing_else(tree_adapter, seed):
     assert not report.failures, [str(each) for each in report.failures]
     assert report.ok, report.missed
     assert report.total(Outcome.DETECTED) > 600
+    assert report.unnoticed == 0
 
 
 @pytest.mark.verify
@@ -57,6 +58,7 @@ def test_tampering_is_detected_in_long_campaigns(tree_adapter, seed, part):
         tree_adapter, plan(10_000, seed + 1 + part, None, ["integrity", "full"])))
     assert not report.failures, [str(each) for each in report.failures]
     assert report.ok, report.missed
+    assert report.unnoticed == 0
 
 
 def test_a_trial_repeats_to_the_cycle(adapter, seed):

@@ -73,8 +73,8 @@ class Report:
     failures:
         Results of trials with an outcome that must not be.
     unnoticed:
-        Trials of modes that authenticate whose engine was lied to and that ended harmless: it did
-        not need what it read.
+        Trials in which the engine was lied to, to no effect and without an alarm, see
+        ``TrialResult``.
     """
 
     counts: dict[tuple[str, str], Counter[Outcome]] = field(default_factory=dict)
@@ -87,9 +87,7 @@ class Report:
         self.counts.setdefault(key, Counter())[result.outcome] += 1
         if not result.ok:
             self.failures.append(result)
-        elif (result.outcome is Outcome.HARMLESS and result.lies
-              and result.trial.mode in ("integrity", "full")):
-            self.unnoticed += 1
+        self.unnoticed += result.unnoticed
 
     @property
     def trials(self) -> int:
@@ -116,7 +114,7 @@ class Report:
         return {
             "trials": self.trials, "ok": self.ok,
             "outcomes": {outcome.value: self.total(outcome) for outcome in Outcome},
-            "unnoticed_harmless": self.unnoticed,
+            "unnoticed": self.unnoticed,
             "attacks": {attack: {
                 mode: {"expected": find(attack).expected[mode].value,
                        **{outcome.value: counter[outcome] for outcome in Outcome

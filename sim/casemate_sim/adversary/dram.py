@@ -97,6 +97,8 @@ class Witness(Hook):
         self._honest: dict[int, bytes] = {}
         self.lies: list[int] = []
         """Addresses of reads whose answer was not what the engine wrote last."""
+        self.grave = False
+        """Whether one of them was about a line that held something."""
 
     def _touch(self, address: int) -> None:
         if address not in self._honest:
@@ -135,4 +137,5 @@ class Witness(Hook):
         content = answer if isinstance(answer, bytes) else self._dram.read_line(answer)
         if content != self._honest[address]:
             self.lies.append(address)
+            self.grave |= any(self._honest[address])
         return answer

@@ -57,6 +57,9 @@ class TrialResult:
         Addresses whose reads the engine got wrong content for, in order.
     events:
         What happened, for people.
+    unnoticed:
+        It was harmless in a mode that authenticates, although the engine was lied to about a line
+        that held something: a check may be missing.
     """
 
     trial: Trial
@@ -66,6 +69,7 @@ class TrialResult:
     orderly: bool
     lies: list[int]
     events: list[str]
+    unnoticed: bool = False
 
     @property
     def ok(self) -> bool:
@@ -83,7 +87,8 @@ class TrialResult:
         return cls(
             trial=Trial(**values["trial"]), outcome=Outcome(values["outcome"]),
             expected=Outcome(values["expected"]), parameters=values["parameters"],
-            orderly=values["orderly"], lies=values["lies"], events=values["events"])
+            orderly=values["orderly"], lies=values["lies"], events=values["events"],
+            unnoticed=values["unnoticed"])
 
 
 @dataclass
@@ -246,4 +251,6 @@ def _judge(trial: Trial, attack: Attack, orderly: bool, victim: _Victim, alarm: 
         outcome = Outcome.HARMLESS
     return TrialResult(
         trial=trial, outcome=outcome, expected=attack.expected[trial.mode],
-        parameters=attack.parameters, orderly=orderly, lies=witness.lies, events=events)
+        parameters=attack.parameters, orderly=orderly, lies=witness.lies, events=events,
+        unnoticed=(outcome is Outcome.HARMLESS and witness.grave and not attack.reboots
+                   and trial.mode in ("integrity", "full")))

@@ -200,6 +200,8 @@ def _verdict(report: Report) -> str:
             f"{len(ATTACKS)} attacks: {undetected} undetected, "
             f"{report.total(Outcome.FALSE_ALARM)} false alarms, {report.total(Outcome.HANGS)} "
             "without an answer")
+    if report.unnoticed:
+        text += f"; {report.unnoticed} times a lie had no effect and no alarm"
     if report.missed:
         text += "; never as expected: " + ", ".join(f"{a} in {m}" for a, m in report.missed)
     return text
