@@ -42,6 +42,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "ciphers": (
         rf"{_ROOT}\.engine\.core\.(encrypt[^.]*|decrypt[^.]*|tweaks)\.(i__valid|i__ready|"
         r"o__valid|tweak__valid)",),
+    "metadata": (
+        rf"{_ROOT}\.engine\.metadata\.data_path__(access|answer|close)__(valid|ready|payload)",
+        rf"{_ROOT}\.engine\.metadata\.(ready|idle|busy|locked|statistics|failure__\w+)",
+        rf"{_ROOT}\.engine\.door__(write|index|value)"),
+    "alerts": (rf"{_ROOT}\.engine\.(alert_integrity|alert_fatal|irq)",),
 }
 """Group name to patterns of full signal names, without bit ranges."""
 
