@@ -7,6 +7,12 @@ For example::
 
     [data_cipher]
     sbox = "logic"
+
+    [tree]
+    cache_sets = 256
+
+    [tree.pad_cipher]
+    pipelined = false
 """
 
 from __future__ import annotations
@@ -22,13 +28,17 @@ from casemate.config import (
     EngineConfig,
     LeafShape,
     SBox,
+    TreeConfig,
     preset,
 )
 
 __all__ = ["config_dict", "find_config", "load_config"]
 
-_TABLES: dict[str, type[CipherConfig] | type[LeafShape]] = {
-    "leaf": LeafShape, "data_cipher": CipherConfig, "tweak_cipher": CipherConfig}
+_Table = CipherConfig | LeafShape | TreeConfig
+
+_TABLES: dict[str, type[_Table]] = {
+    "leaf": LeafShape, "data_cipher": CipherConfig, "tweak_cipher": CipherConfig,
+    "tree": TreeConfig, "pad_cipher": CipherConfig}
 
 
 def config_dict(config: EngineConfig) -> dict[str, object]:
@@ -88,7 +98,7 @@ def load_config(path: Path) -> EngineConfig:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def _changes(base: EngineConfig | CipherConfig | LeafShape, values: dict[str, object],
+def _changes(base: EngineConfig | _Table, values: dict[str, object],
              where: str) -> dict[str, object]:
     """Check names and types of `values` against the dataclass `base`; return its new fields."""
     fields = {field.name: str(field.type) for field in dataclasses.fields(base)}
@@ -97,11 +107,14 @@ def _changes(base: EngineConfig | CipherConfig | LeafShape, values: dict[str, ob
         if name not in fields:
             raise ConfigError(f"{where}{name} is no parameter; there are {', '.join(fields)}"
                               + ("" if where else ", and preset"))
-        if name in _TABLES and not where:
+        if name in _TABLES:
             if not isinstance(value, dict):
-                raise ConfigError(f"{name} = {value!r} is not a table: write [{name}]")
-            inner = getattr(base, name)
-            changes[name] = dataclasses.replace(inner, **_changes(inner, value, f"{name}."))
+                raise ConfigError(f"{where}{name} = {value!r} is not a table: write "
+                                  f"[{where}{name}]")
+            # A preset without a tree gets the default one, changed.
+            inner = getattr(base, name) or _TABLES[name]()
+            changes[name] = dataclasses.replace(
+                inner, **_changes(inner, value, f"{where}{name}."))
         else:
             changes[name] = _value(f"{where}{name}", fields[name], value)
     return changes

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from casemate.config import PRESETS, EngineConfig, SBox
+from casemate.config import PRESETS, CipherConfig, EngineConfig, SBox, TreeConfig
 from casemate_sim.cli.document import document
 from casemate_sim.config_file import load_config
 from casemate_sim.trace import load
@@ -210,6 +210,12 @@ def test_a_configuration_file(casemate, tmp_path: Path) -> None:
     assert config.tweak_cipher == tiny.tweak_cipher
     assert config.read_entries == tiny.read_entries
     assert "mine" in casemate("config", "show", path).stdout
+    assert "none" in casemate("config", "show", path).stdout  # no tree
+    path.write_text(
+        'preset = "tiny"\n[tree]\ncache_sets = 8\n[tree.pad_cipher]\npipelined = false\n')
+    tree = load_config(path).tree
+    assert tree == TreeConfig(cache_sets=8, pad_cipher=CipherConfig(pipelined=False))
+    assert "tree.pad_cipher.sbox" in casemate("config", "show", path).stdout
     path.write_text("aes_bits = 256\n")
     assert load_config(path).replace(name="custom") == EngineConfig(aes_bits=256)
 
@@ -227,6 +233,10 @@ def test_a_configuration_file(casemate, tmp_path: Path) -> None:
     ("[data_cipher]\nspeed = 1\n", ("data_cipher.speed is no parameter", "rounds_per_stage")),
     ("[data_cipher]\nrounds_per_stage = 3\n", ("rounds_per_stage = 3", "1 or 2")),
     ("[data_cipher]\npipelined = 1\n", ("data_cipher.pipelined = 1", "true or false")),
+    ("[tree]\ncache_ways = 3\n", ("cache_ways = 3", "power of two")),
+    ("tree = 'none'\n", ("tree = 'none'", "[tree]")),
+    ("[tree]\npad_cipher = 1\n", ("tree.pad_cipher = 1", "[tree.pad_cipher]")),
+    ("[tree.pad_cipher]\nspeed = 1\n", ("tree.pad_cipher.speed is no parameter",)),
     ("node_bases = ['a']\n", ("node_bases = ['a']", "a list of integers")),
     ("aes_bits = 128\naes_bits =\n", ("no TOML", "line 2")),
 ])

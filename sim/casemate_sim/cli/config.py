@@ -51,8 +51,8 @@ def show(
 ) -> None:
     """Show every parameter, what follows from them, and the memory map.
 
-    A TOML file sets parameters by these names, on top of `preset = "..."`; `leaf`, `data_cipher`
-    and `tweak_cipher` are tables.
+    A TOML file sets parameters by these names, on top of `preset = "..."`; `leaf`, `data_cipher`,
+    `tweak_cipher`, `tree` and `tree.pad_cipher` are tables.
     """
     engine = find_config(config)
     if json:
@@ -94,7 +94,7 @@ def _values(title: str, values: Mapping[str, object]) -> Table:
 
 def _text(name: str, value: object) -> str:
     if value is None:
-        return "follows from the others"
+        return "none" if name == "tree" else "follows from the others"
     if name in _SIZES and isinstance(value, int):
         return size_text(value)
     if name.endswith("_base") and isinstance(value, int):
