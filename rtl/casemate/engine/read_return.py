@@ -178,6 +178,8 @@ class ReadReturn(wiring.Component):
             done.eq(finishing & ~self.release),
         ]
 
+        result = data.StructLayout({"passed": 1, "response": 2})
+        outcome = Signal(result)  # of the line that the beat belongs to
         if tree:
             # The first row of a line that did not pass may come when the line was chosen already.
             with m.If(begun.bit_select(entry, 1)):
@@ -192,11 +194,10 @@ class ReadReturn(wiring.Component):
                 completing.eq(complete | (ended_now & judged)),
             ]
             m.d.sync += ended.eq(ended_now & ~self.release)
-            result = data.StructLayout({"passed": 1, "response": 2})
             m.submodules.outcomes = outcomes = Memory(shape=result, depth=n, init=[])
             outcome_write, outcome_read = outcomes.write_port(), outcomes.read_port(domain="comb")
-            outcome = outcome_read.data
             m.d.comb += [
+                outcome.eq(outcome_read.data),
                 outcome_write.en.eq(here.any()), outcome_write.addr.eq(self.verdict.id),
                 outcome_write.data.passed.eq(self.verdict.passed),
                 outcome_write.data.response.eq(self.verdict.response),

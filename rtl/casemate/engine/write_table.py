@@ -1,5 +1,7 @@
 """The table of lines being written: hazards, fills of partial lines, the order of their steps."""
 
+from typing import Any
+
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
@@ -103,6 +105,9 @@ class WriteTable(wiring.Component):
         config = self._config
         n = config.write_entries
         tree = config.tree is not None
+        steps: Any = getattr(self, "authentication", None)
+        stored = Signal(n)  # the DRAM's response has come, before the write was closed
+        early = Signal()  # the write that DRAM has done is not closed
         line = self.collected.chunk.line
 
         used, ordered = Signal(n), Signal(n)
@@ -141,8 +146,6 @@ class WriteTable(wiring.Component):
             over_choice.requests.eq(ordered & over & tweaked),
         ]
         if tree:
-            steps = self.authentication
-            stored = Signal(n)  # the DRAM's response has come, before the write was closed
             m.d.comb += [
                 steps.clear.eq(ordered & ~over & ~ahead), steps.partial.eq(partial),
                 fill_choice.requests.eq(ordered & partial & ~filling & ~over & ~ahead
@@ -198,7 +201,6 @@ class WriteTable(wiring.Component):
         with m.If(finished):
             m.d.comb += self.result.response.eq(self.stored.response)
         if tree:
-            early = Signal()  # the write that DRAM has done is not closed
             m.d.comb += [
                 early.eq((steps.authenticate & ~steps.closed).bit_select(self.stored.index, 1)),
                 finished.eq(self.stored.valid & ~early),
