@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 JOBS ?= 2
 
-.PHONY: help setup setup-dev demo test verify bench bench-fpga docs lock lint clean
+.PHONY: help setup setup-dev demo test verify mutate bench bench-fpga docs lock lint clean
 
 help:  ## Show what there is to make.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +47,11 @@ test: setup-dev  ## Run all tests but the long campaigns: under 20 minutes on tw
 verify: setup-dev  ## Run everything: all variants, deep proofs, many seeds, mutants. Hours.
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 	$(BIN)/python -m casemate_sim.mutation
+	$(BIN)/python tests/mutation/netlist.py --count 120
+	$(BIN)/casemate attack --trials 100000
+
+mutate: setup-dev  ## Break tree, cache and checks in a hundred places; do the tests notice? Hours.
+	$(BIN)/python tests/mutation/netlist.py --count 120
 
 bench: setup-dev  ## Measure what issue and docs promise: build/bench.json.
 	$(BIN)/python benches/bench.py

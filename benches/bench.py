@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import bandwidth
+import integrity
 import latency
 import simulation_speed
 import traces
@@ -31,6 +32,7 @@ class Bench(StrEnum):
     LATENCY = "latency"
     BANDWIDTH = "bandwidth"
     WINDOWS = "windows"
+    INTEGRITY = "integrity"
     TRACES = "traces"
     SIMULATION_SPEED = "simulation_speed"
 
@@ -39,6 +41,7 @@ BENCHES: dict[Bench, Callable[[Report], Iterator[Figure]]] = {
     Bench.LATENCY: latency.figures,
     Bench.BANDWIDTH: lambda report: bandwidth.figures(ECP5, report),
     Bench.WINDOWS: lambda report: windows.figures(ECP5, report),
+    Bench.INTEGRITY: lambda report: integrity.figures(ECP5, report),
     Bench.TRACES: lambda report: traces.figures(ECP5, report),
     Bench.SIMULATION_SPEED: lambda report: simulation_speed.figures(ECP5, report),
 }

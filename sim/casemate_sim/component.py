@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 
@@ -128,6 +128,8 @@ class NativeComponent:
         What is simulated; reset was applied.
     optimise:
         Option of the C++ compiler. ``-O0`` builds a little faster and runs eight times slower.
+    transform:
+        Changes the Verilog before it is built.
 
     Raises
     ------
@@ -135,13 +137,14 @@ class NativeComponent:
         If a program is missing or fails.
     """
 
-    def __init__(self, component: wiring.Component, *, optimise: str = "-O1"):
+    def __init__(self, component: wiring.Component, *, optimise: str = "-O1",
+                 transform: Callable[[str], str] = str):
         packed = _Packed(component)
         self._inputs = _fields(packed.leaves[True])
         self._outputs = _fields(packed.leaves[False])
         self._input_bytes = 4 * -(-len(packed.inputs) // 32)
         self._output_bytes = 4 * -(-len(packed.outputs) // 32)
-        text = share_roms(convert_verilog(packed, name=_TOP))
+        text = share_roms(transform(convert_verilog(packed, name=_TOP)))
 
         def build(folder: Path) -> None:
             (folder / "component.v").write_text(text)
