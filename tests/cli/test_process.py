@@ -24,6 +24,12 @@ def until(stream, words: str) -> None:
 
 
 @pytest.fixture
+def tiny(tiny) -> tuple[str, ...]:
+    """Return the options of a short run that needs no tree; the last one is its length."""
+    return ("--mode", "xts", *tiny)
+
+
+@pytest.fixture
 def built(tiny, process) -> None:
     """Have the models of bare wire and tiny engine."""
     assert process("sim", *tiny).returncode == 0
