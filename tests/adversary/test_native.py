@@ -70,6 +70,21 @@ def test_a_trial_repeats_to_the_cycle(adapter, seed):
     assert results[0] == results[1]
 
 
+@pytest.mark.verify
+def test_a_trial_repeats_with_a_waveform(tree_adapter, seed, tmp_path):
+    trial = Trial("replay_path", "full", seed)
+    traced = NativeAdapter(tree_adapter.config, tmp_path / "trial.vcd")
+    cycles = []
+    results = []
+    for adapter in (tree_adapter, traced):
+        before = adapter.cycle
+        results.append(run_now(run_trial(adapter, trial)))
+        cycles.append(adapter.cycle - before)
+    traced.close()
+    assert results[0] == results[1] and cycles[0] == cycles[1]
+    assert "alert_integrity" in (tmp_path / "trial.vcd").read_text()
+
+
 def test_every_line_passes_the_hook_once_and_in_order(adapter):
     class Log(Hook):
         def __init__(self):

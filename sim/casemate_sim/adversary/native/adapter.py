@@ -77,6 +77,7 @@ class NativeAdapter:
 
     def __init__(self, config: EngineConfig, wave: Path | None = None) -> None:
         self._config = config
+        self._failure: BaseException | None = None
         self._library = _load(build_harness(config, wave=wave is not None))
         self._handle = self._library.attack_create()
         if not self._handle:
@@ -85,7 +86,6 @@ class NativeAdapter:
             self._check(self._library.attack_trace(self._handle, str(wave).encode()))
         self._registers = RegisterMap(config)
         self._hook = Hook()
-        self._failure: BaseException | None = None
         self._touched: set[int] = set()
         # Kept, because C++ calls them for as long as this object lives.
         self._callbacks = (_READ_HOOK(self._on_read), _WRITE_HOOK(self._on_write))
