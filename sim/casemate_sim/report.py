@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from casemate.config import EngineConfig
 from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -29,6 +30,7 @@ SCHEMA = "casemate.sim/1"
 """Name and version of the JSON that :func:`comparison_dict` returns."""
 
 _ABSENT = "-"
+_FAULTS = ("wrong data", "error responses", "alarms")
 _WHAT = {"xts": "Encryption (xts)", "integrity": "Integrity and freshness (integrity)",
          "full": "Encryption with integrity and freshness (full)"}
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -48,32 +50,32 @@ def _rows(comparison: Comparison) -> list[tuple[str, Callable[[Result], str]]]:
     def slowdown(run: Result) -> str:
         return _factor(comparison.slowdown(run.mode))
 
-    def errors(run: Result) -> str:
-        return _ABSENT if run.ok else " / ".join(f"{count:,}" for count in (
-            run.data_error_count, run.error_responses, len(run.alarms)))
-
     def share(value: float | None) -> str:
         return _ABSENT if value is None else f"{100 * value:.1f} %"
 
     rows: list[tuple[str, Callable[[Result], str]]] = [
         ("cycles", lambda run: f"{run.cycles:,}"),
-        ("slowdown over the bare wire", slowdown),
-        ("bandwidth, bytes/cycle", lambda run: f"{run.bandwidth:.3f}"),
-        ("bandwidth, MB/s", lambda run: f"{run.bandwidth * run.dram.clock_mhz:,.1f}"),
-        ("read latency, mean, cycles", lambda run: _cycles(run.mean_latency(), 1)),
-        *((f"read latency, p{share}, cycles",
+        ("slowdown", slowdown),
+        ("bytes/cycle", lambda run: f"{run.bandwidth:.3f}"),
+        ("MB/s", lambda run: f"{run.bandwidth * run.dram.clock_mhz:,.1f}"),
+        ("read latency, mean", lambda run: _cycles(run.mean_latency(), 1)),
+        *((f"read latency, p{share}",
            lambda run, share=share: _latency(run, share / 100)) for share in (50, 90, 99)),
-        ("instructions per cycle", lambda run: f"{run.instructions_per_cycle:.4f}"),
+        ("instructions/cycle", lambda run: f"{run.instructions_per_cycle:.4f}"),
         ("reads checked", lambda run: f"{run.reads_checked:,}"),
-        ("simulated cycles per second", lambda run: f"{run.cycles_per_second:,.0f}"),
+        ("simulated cycles/s", lambda run: f"{run.cycles_per_second:,.0f}"),
     ]
     if any(run.metadata is not None for run in comparison.results):
         rows[-2:-2] = [
-            ("metadata cache, hits", lambda run: share(run.hit_rate)),
-            ("data lines of all DRAM traffic", lambda run: share(run.traffic_limit)),
+            ("cache hits", lambda run: share(run.hit_rate)),
+            ("data of all lines", lambda run: share(run.traffic_limit)),
         ]
     if not all(run.ok for run in comparison.results):
-        rows.append(("wrong data / error responses / alarms", errors))
+        rows += [
+            (_FAULTS[0], lambda run: f"{run.data_error_count:,}"),
+            (_FAULTS[1], lambda run: f"{run.error_responses:,}"),
+            (_FAULTS[2], lambda run: f"{len(run.alarms):,}"),
+        ]
     if any(run.interrupted for run in comparison.results):
         rows.append(("of the trace", lambda run: "all" if not run.interrupted else
                      f"{100 * run.records_played / max(run.records, 1):.0f} %"))
@@ -89,8 +91,11 @@ def _latency(run: Result, share: float) -> str:
 
 def comparison_table(comparison: Comparison, title: str) -> Table:
     """Return the runs side by side: a quantity a line, a run a column."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("", no_wrap=True)
+    # Five runs fit 80 characters.
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD,
+                  padding=(0, 0, 0, 1), pad_edge=False, caption_justify="left",
+                  caption="slowdown over the bare wire; latencies in cycles")
+    table.add_column("")
     for mode in comparison.modes:
         run = comparison.result(mode)
         state = "" if run is None or not run.interrupted else "\n(interrupted)"
@@ -100,8 +105,7 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
     for name, cell in _rows(comparison):
         cells = [Text(_ABSENT if run is None else cell(run))
                  for run in map(comparison.result, comparison.modes)]
-        wrong = name.startswith("wrong")
-        table.add_row(name, *cells, style="bold red" if wrong else None)
+        table.add_row(name, *cells, style="bold red" if name in _FAULTS else None)
     return table
 
 
