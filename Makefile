@@ -36,7 +36,7 @@ setup-dev: $(VENV)/.installed-dev  ## Install what tests, benches and lint need 
 
 demo: setup  ## Simulate real programs' memory traffic: bare wire, plain, xts, integrity, full.
 	@mkdir -p build
-	$(BIN)/casemate sim sqlite_index --limit 20000 --plot build/demo.png --json build/demo.json
+	$(BIN)/casemate sim sqlite_index --limit 10000 --plot build/demo.png --json build/demo.json
 	$(BIN)/casemate compare --limit 8000 --plot build/compare.png --json build/compare.json
 
 test: setup-dev  ## Run all tests but the long campaigns: under 20 minutes on two cores.

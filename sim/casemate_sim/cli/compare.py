@@ -73,7 +73,8 @@ def compare(
         if comparison.interrupted or comparison.failure is not None:
             break
 
-    title = f"slowdown over the bare wire on {engine.name}, {timing.name}"
+    title = f"slowdown over the bare wire on {engine.name}, {timing.name}" + (
+        "" if limit is None else f", the first {limit:,} records")
     Console(stderr=json == STDOUT).print(slowdown_table(comparisons, title))
     if json is not None:
         write_result(json, {
