@@ -104,6 +104,8 @@ class Casemate(wiring.Component):
         connect(m, flipped(self.s_axil), csr.axil)
         connect(m, self.door, metadata.door)
         statistics, events = metadata.statistics, csr.events
+        lost = Signal()  # the first report that was lost is known
+        m.d.sync += lost.eq(core.reports_lost)
         m.d.comb += [
             self.idle.eq(core.idle & keys.idle & metadata.idle),
             core.lock.eq(alert.lock), metadata.locked.eq(alert.lock_all),
@@ -114,7 +116,7 @@ class Casemate(wiring.Component):
             csr.idle.eq(self.idle), csr.ready.eq(metadata.ready),
             csr.engine_locked.eq(alert.lock_all), csr.locked_slots.eq(alert.lock),
             csr.alert_integrity.eq(alert.alert_integrity), csr.alert_fatal.eq(alert.alert_fatal),
-            csr.log_lost.eq(alert.log_lost),
+            csr.log_lost.eq(alert.log_lost | (core.reports_lost & ~lost)),
             *(getattr(csr, name).eq(getattr(alert, name)) for name in (
                 "integrity_error", "access_error", "bus_error", "fatal_error")),
             self.irq.eq(csr.irq), self.alert_integrity.eq(alert.alert_integrity),
@@ -123,8 +125,10 @@ class Casemate(wiring.Component):
         axi = self.m_axi
         m.d.comb += [
             events.cache_accesses.eq(statistics.access), events.cache_hits.eq(statistics.hit),
-            events.evictions.eq(statistics.evicted), events.nodes_fetched.eq(statistics.fetched),
-            events.nodes_written.eq(statistics.stored),
+            events.evictions.eq(statistics.evicted),
+            # The top bit of an ID marks leaves and nodes.
+            events.nodes_fetched.eq(axi.arvalid & axi.arready & axi.arid[-1]),
+            events.nodes_written.eq(axi.awvalid & axi.awready & axi.awid[-1]),
             events.lines_read.eq(axi.arvalid & axi.arready & ~axi.arid[-1]),
             events.lines_written.eq(axi.awvalid & axi.awready & ~axi.awid[-1]),
         ]

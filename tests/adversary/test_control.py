@@ -168,9 +168,6 @@ def test_statistics_count_what_passed(adapter, seed):
         adapter.write_register("statistics", snapshot=1)
         values = {name: adapter.read_register(f"{name}_low")["count"] for name in (
             *tuple(hook.counts), "cache_accesses", "cache_hits", "evictions")}
-        # A fetch that is given up before it leaves may count as well.
-        given_up = values["nodes_fetched"] - hook.counts.pop("nodes_fetched")
-        assert 0 <= given_up < 8
         assert {name: values[name] for name in hook.counts} == hook.counts
         assert values["cache_accesses"] == len(set(lines)) + 20
         assert 0 < values["cache_hits"] < values["cache_accesses"]

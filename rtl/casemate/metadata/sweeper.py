@@ -28,6 +28,8 @@ class Sweeper(wiring.Component):
         The operation's end: it must be tried ``again``.
     written: In(1)
         No write-back is on its way.
+    stop: In(1)
+        Give up: what failed will never be written.
     """
 
     o: stream.Interface
@@ -37,6 +39,7 @@ class Sweeper(wiring.Component):
     done: Signal
     again: Signal
     written: Signal
+    stop: Signal
 
     def __init__(self, config: EngineConfig):
         self._config = config
@@ -44,6 +47,7 @@ class Sweeper(wiring.Component):
             "flush": In(1), "invalidate": In(1), "busy": Out(1),
             "o": Out(stream.Signature(operation_layout(config))),
             "done": In(1), "again": In(1), "written": In(1),
+            "stop": In(1),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -79,4 +83,6 @@ class Sweeper(wiring.Component):
                         m.d.sync += [place.eq(0), draining.eq(1)]
         with m.Elif(self.o.valid & self.o.ready):
             m.d.sync += waiting.eq(1)
+        with m.If(self.stop):
+            m.d.sync += [self.busy.eq(0), waiting.eq(0), draining.eq(0)]
         return m

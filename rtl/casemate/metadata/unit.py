@@ -52,7 +52,8 @@ class MetadataUnit(wiring.Component):
     locked: In(1)
         Every access, those that wait included, is answered with FAILED.
     flush, invalidate: In(1), busy: Out(1)
-        Begin to write back everything, or to empty the cache as well; until it is done.
+        Begin to write back everything, or to empty the cache as well; until it is done, or the
+        unit is locked.
     round_key: In(RoundKeyWrite(1))
         Round keys of K4.
     ready: Out(1)
@@ -153,6 +154,7 @@ class MetadataUnit(wiring.Component):
             sweeper.flush.eq(self.flush), sweeper.invalidate.eq(self.invalidate),
             self.busy.eq(sweeper.busy), sweeper.done.eq(steps.swept),
             sweeper.again.eq(steps.again), sweeper.written.eq(table.write_backs_idle),
+            sweeper.stop.eq(self.locked),
             self.idle.eq(table.idle & ~sweeper.busy),
             self.statistics.access.eq(path.access.valid & path.access.ready),
             steps.retry_first.eq(accesses.retry_first),
