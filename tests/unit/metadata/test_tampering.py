@@ -4,7 +4,7 @@ import pytest
 from casemate.metadata.interface import Failure, Outcome
 from metadata_environment import DOMAINS, Environment
 
-NAMES = ["two_levels", "one_set", "deep"]
+NAMES = ["two_levels", "one_set", pytest.param("deep", marks=pytest.mark.verify)]
 
 
 @pytest.fixture(params=NAMES)

@@ -5,7 +5,8 @@ from casemate.metadata.interface import Outcome
 from metadata_environment import Environment
 
 
-@pytest.mark.parametrize("name", ["two_levels", "one_set", "deep", "wide"])
+@pytest.mark.parametrize("name", [
+    "two_levels", "one_set", "deep", pytest.param("wide", marks=pytest.mark.verify)])
 def test_random_traffic_ends_in_a_consistent_tree(name, seed):
     environment = Environment(name, seed)
     environment.traffic(4000, rate=0.5)
