@@ -175,11 +175,6 @@ class TreeConfig:
         _require(self.multiplier_stages in (1, 2, 3), "multiplier_stages",
                  self.multiplier_stages, "1, 2 or 3")
 
-    @property
-    def cache_bytes(self) -> int:
-        """Bytes of leaves and nodes that the cache holds."""
-        return self.cache_sets * self.cache_ways * LINE_BYTES
-
 
 @dataclass(frozen=True)
 class Region:

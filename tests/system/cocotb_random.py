@@ -2,34 +2,25 @@
 
 import cocotb
 from casemate.config import LINE_BYTES
-from casemate_sim.bursts import random_burst, random_strobes
+from casemate_sim.bursts import random_burst
 from casemate_sim.faults import Response
 from casemate_sim.memory_agent import Answering
-from common import BEATS, BUS_BYTES, CONFIG, SCALE, UNKNOWN, data_for, domains, harness
+from common import BEATS, BUS_BYTES, CONFIG, SCALE, UNKNOWN, domains, harness, keep_busy
 
 
 async def worker(h, bursts, *, hot):
     """Keep up to six random bursts in flight, most of them on `hot` bytes that workers share."""
     ids = min(4, 2**CONFIG.id_bits)
-    pending = []
-    for _ in range(bursts):
+
+    def draw():
         place = h.random.random()
         base, size = (h.base, hot) if place < 0.6 else (h.base, h.size)
         domain = UNKNOWN if h.random.random() < 0.02 else h.random.choice(domains())
-        burst = random_burst(h.random, write=h.random.random() < 0.5, base=base, size_bytes=size,
-                             bus_bytes=BUS_BYTES, domain=domain, longest=24,
-                             id=h.random.randrange(ids))
-        if burst.write:
-            strobes = random_strobes(h.random, burst)
-            pending.append(h.host.write(burst, data_for(h, burst, strobes)))
-        else:
-            pending.append(h.host.read(burst))
-        if len(pending) > h.random.randrange(7):
-            await pending.pop(0).wait()
-        if h.random.random() < 0.1:
-            await h.cycles(h.random.randrange(60))
-    for transaction in pending:
-        await transaction.wait()
+        return random_burst(h.random, write=h.random.random() < 0.5, base=base, size_bytes=size,
+                            bus_bytes=BUS_BYTES, domain=domain, longest=24,
+                            id=h.random.randrange(ids))
+
+    await keep_busy(h, bursts, draw)
 
 
 def spoil(h):

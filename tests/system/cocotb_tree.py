@@ -2,11 +2,11 @@
 
 import cocotb
 from casemate.config import LINE_BYTES
-from casemate_sim.bursts import random_burst, random_strobes
+from casemate_sim.bursts import random_burst
 from casemate_sim.faults import Response
 from casemate_sim.harness import Harness
 from casemate_sim.memory_agent import Answering
-from common import BUS_BYTES, CONFIG, SCALE, SEED, data_for, line, read, within, write
+from common import BUS_BYTES, CONFIG, SCALE, SEED, keep_busy, line, read, within, write
 
 FULL, OTHER, INTEGRITY, XTS = 0x0A5, 0xF01, 0x001, 0x0A4
 MODES = {FULL: "full", OTHER: "full", INTEGRITY: "integrity", XTS: "xts"}
@@ -23,26 +23,17 @@ async def harness(dut, label, **options):
 async def worker(h, bursts, *, hot, domains):
     """Keep up to six random bursts in flight; `XTS` has the upper half of the range."""
     ids = min(4, 2**CONFIG.id_bits)
-    pending = []
     half = h.size // 2
-    for _ in range(bursts):
+
+    def draw():
         domain = h.random.choice(domains)
         size = hot if h.random.random() < 0.6 else half
-        burst = random_burst(h.random, write=h.random.random() < 0.5,
-                             base=h.base + (half if domain == XTS else 0), size_bytes=size,
-                             bus_bytes=BUS_BYTES, domain=domain, longest=24,
-                             id=h.random.randrange(ids), claim=h.random.random() < 0.8)
-        if burst.write:
-            strobes = random_strobes(h.random, burst)
-            pending.append(h.host.write(burst, data_for(h, burst, strobes)))
-        else:
-            pending.append(h.host.read(burst))
-        if len(pending) > h.random.randrange(7):
-            await pending.pop(0).wait()
-        if h.random.random() < 0.1:
-            await h.cycles(h.random.randrange(60))
-    for transaction in pending:
-        await transaction.wait()
+        return random_burst(h.random, write=h.random.random() < 0.5,
+                            base=h.base + (half if domain == XTS else 0), size_bytes=size,
+                            bus_bytes=BUS_BYTES, domain=domain, longest=24,
+                            id=h.random.randrange(ids), claim=h.random.random() < 0.8)
+
+    await keep_busy(h, bursts, draw)
 
 
 @cocotb.test(timeout_time=4000 * SCALE, timeout_unit="us")

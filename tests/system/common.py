@@ -1,10 +1,10 @@
 """What the cocotb tests share; they run inside the simulation, which ``test_system`` starts."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from casemate.config import LINE_BYTES
-from casemate_sim.bursts import Burst, Kind
+from casemate_sim.bursts import Burst, Kind, random_strobes
 from casemate_sim.harness import Harness
 from configurations import CONFIGS, TREES
 
@@ -61,6 +61,24 @@ def data_for(h: Harness, burst: Burst, strobes: Sequence[int] | None = None) -> 
     """Return random write data, under all strobes unless some are given."""
     masks = strobes if strobes is not None else [beat.mask for beat in burst.beats]
     return [(h.random.getrandbits(8 * BUS_BYTES), mask) for mask in masks]
+
+
+async def keep_busy(h: Harness, bursts: int, draw: Callable[[], Burst]) -> None:
+    """Keep up to six bursts in flight that `draw` returns, writes under random strobes."""
+    pending = []
+    for _ in range(bursts):
+        burst = draw()
+        if burst.write:
+            strobes = random_strobes(h.random, burst)
+            pending.append(h.host.write(burst, data_for(h, burst, strobes)))
+        else:
+            pending.append(h.host.read(burst))
+        if len(pending) > h.random.randrange(7):
+            await pending.pop(0).wait()
+        if h.random.random() < 0.1:
+            await h.cycles(h.random.randrange(60))
+    for transaction in pending:
+        await transaction.wait()
 
 
 async def write(h: Harness, burst: Burst, strobes: Sequence[int] | None = None):

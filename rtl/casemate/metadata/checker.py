@@ -113,8 +113,6 @@ class Checker(wiring.Component):
         reading = Signal()  # a row to be hashed is read in this cycle
         fed, fed_row = Signal(), Signal(range(rows))
         m.d.comb += reading.eq(hashing & (hash_rows != rows))
-        feed = Signal()  # the row that was read goes into the hash
-        m.d.comb += feed.eq(fed & gmac.row.ready)
         step = ~fed | gmac.row.ready
         with m.If(step):
             m.d.sync += [fed.eq(reading), fed_row.eq(hash_rows)]

@@ -48,8 +48,8 @@ class Steps(wiring.Component):
         An access must wait; ``park_on`` is also that of an entry.
     swept: Out(1), again: Out(1)
         End of the sweeper's operation.
-    hit, miss, evicted: Out(1)
-        For the statistics: an access found its leaf in the cache; a leaf or node is fetched; one is
+    hit, evicted: Out(1)
+        For the statistics: an access found its leaf in the cache when it came; a leaf or node is
         written back.
     """
 
@@ -77,7 +77,7 @@ class Steps(wiring.Component):
             "job_close": Out(close_layout(config)),
             "park": Out(1), "park_id": Out(config.entry_id_bits), "park_on": Out(range(peers + 1)),
             "swept": Out(1), "again": Out(1),
-            "hit": Out(1), "miss": Out(1), "evicted": Out(1),
+            "hit": Out(1), "evicted": Out(1),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -199,7 +199,7 @@ class Steps(wiring.Component):
         m.d.comb += [park.eq(1), table.pool_write_back.eq(write_back)]
         with m.If(table.pool_free):
             m.d.comb += [table.allocate.eq(1), table.allocate_fetch.eq(1),
-                         self.park_on.eq(table.pool_peer), self.miss.eq(1)]
+                         self.park_on.eq(table.pool_peer)]
         with m.Else():
             m.d.comb += self.park_on.eq(peer_count(self._config))
 

@@ -23,11 +23,11 @@ __all__ = ["MetadataUnit", "statistics_layout"]
 def statistics_layout() -> data.StructLayout:
     """Layout of events, a bit each, in the cycle in which they happen.
 
-    ``access``: a new access. ``hit``: one found its leaf in the cache when it came. ``fetched``: a
-    leaf or node is fetched, for a walk or for a path that is written through. ``evicted``: a
-    changed leaf or node leaves the cache. ``stored``: a leaf or node goes to DRAM.
+    ``access``: a new access. ``hit``: one found its leaf in the cache when it came.
+    ``evicted``: a changed leaf or node leaves the cache. What goes to and from DRAM is counted on
+    the bus.
     """
-    return data.StructLayout({"access": 1, "hit": 1, "fetched": 1, "evicted": 1, "stored": 1})
+    return data.StructLayout({"access": 1, "hit": 1, "evicted": 1})
 
 
 class MetadataUnit(wiring.Component):
@@ -158,8 +158,6 @@ class MetadataUnit(wiring.Component):
             self.idle.eq(table.idle & ~sweeper.busy),
             self.statistics.access.eq(path.access.valid & path.access.ready),
             steps.retry_first.eq(accesses.retry_first),
-            self.statistics.hit.eq(steps.hit), self.statistics.fetched.eq(steps.miss),
-            self.statistics.evicted.eq(steps.evicted),
-            self.statistics.stored.eq(path.store.valid & path.store.ready),
+            self.statistics.hit.eq(steps.hit), self.statistics.evicted.eq(steps.evicted),
         ]
         return m

@@ -17,6 +17,11 @@ ROW_BYTES = 8192
 """Bytes of a row of DRAM: what hammering its neighbours disturbs."""
 
 
+def flip(dram: Dram, address: int, bit: int) -> None:
+    """Change one bit of the 64 bytes at an address."""
+    dram.write_line(address, flipped(dram.read_line(address), bit))
+
+
 class FlipData(Attack):
     """One bit of the target line."""
 
@@ -33,7 +38,7 @@ class FlipData(Attack):
         """Flip."""
         address = self.scene.line_address(self.scene.target)
         for bit in self.bits:
-            dram.write_line(address, flipped(dram.read_line(address), bit))
+            flip(dram, address, bit)
 
 
 class FlipDataMulti(FlipData):
@@ -57,8 +62,7 @@ class FlipLeaf(Attack):
 
     def strike(self, dram: Dram) -> None:
         """Flip."""
-        address = self.scene.address(0, self.scene.target)
-        dram.write_line(address, flipped(dram.read_line(address), self.bit))
+        flip(dram, self.scene.address(0, self.scene.target), self.bit)
 
 
 class FlipVersion(FlipLeaf):
@@ -111,8 +115,7 @@ class FlipNode(Attack):
     def strike(self, dram: Dram) -> None:
         """Flip."""
         if self.level:
-            address = self.scene.address(self.level, self.scene.target)
-            dram.write_line(address, flipped(dram.read_line(address), self.bit))
+            flip(dram, self.scene.address(self.level, self.scene.target), self.bit)
 
 
 class FlipCounter(FlipNode):
@@ -157,7 +160,7 @@ class RowHammer(Attack):
         for number in range(self.count):
             address = self._rng.choice(there) if number and there else self.address
             bit = self._rng.randrange(8 * LINE_BYTES)
-            dram.write_line(address, flipped(dram.read_line(address), bit))
+            flip(dram, address, bit)
 
 
 FLIPS: tuple[type[Attack], ...] = (

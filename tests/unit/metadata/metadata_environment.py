@@ -226,7 +226,7 @@ class Environment:
         if out["data_path_drain_valid"] and inputs["data_path_drain_ready"]:
             dram.drain(out["data_path_drain_entry"], out["data_path_drain_row"],
                        out["data_path_drain_data"].to_bytes(self.config.row_bytes, "little"))
-        for name in ("hit", "fetched", "evicted", "stored"):
+        for name in ("access", "hit", "evicted"):
             self.statistics[name] += out[f"statistics_{name}"]
         if out["failure_valid"]:
             self._failed(out)
