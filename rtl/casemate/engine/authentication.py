@@ -39,7 +39,7 @@ class Authentication(wiring.Component):
         A pulse when a read's access is answered.
     table: In(WriteAuthentication(config))
         The table of writes.
-    access, answer, close:
+    access, answer, confirm, close:
         As in ``MetadataSignature``.
     row: In(stream.Signature(cipher_row_layout(config)))
         Rows of authenticated lines, as they come from DRAM.
@@ -82,6 +82,7 @@ class Authentication(wiring.Component):
             "table": In(WriteAuthentication(config)),
             "access": Out(accesses),
             "answer": In(stream.Signature(answer_layout(config), always_ready=True)),
+            "confirm": In(config.read_entries),
             "close": Out(stream.Signature(close_layout(config), always_ready=True)),
             "row": In(stream.Signature(cipher_row_layout(config))),
             "filled": In(EntryResult(config.write_entries)), "verdict": Out(Verdict(config)),
@@ -148,9 +149,12 @@ class Authentication(wiring.Component):
         m.d.comb += [
             valid.eq((answer.outcome == Outcome.GRANTED) & answer.line_valid),
             verifier.encrypt.eq(answered.encrypt),
-            self.answered.eq(Mux(self.answer.valid & ~write, 1 << answer.id, 0)),
-            checks.i.valid.eq(self.answer.valid & (
-                ~write | (valid & self.table.partial.bit_select(answer.id[:-1], 1)))),
+            verifier.confirm.eq(self.confirm),
+            self.answered.eq(self.confirm | Mux(
+                self.answer.valid & ~write & ~answer.hint, 1 << answer.id, 0)),
+            checks.i.valid.eq(self.answer.valid & Mux(
+                write, valid & self.table.partial.bit_select(answer.id[:-1], 1),
+                ~answer.hinted)),
             check.id.eq(answer.id), check.line.eq(answered.line), check.slot.eq(answered.slot),
             check.version.eq(Mux(valid, answer.version, 0)),
             check.tweak.eq(valid & answered.encrypt),

@@ -248,6 +248,7 @@ class Core(wiring.Component):
         connect(m, authentication.access, flipped(metadata.access))
         connect(m, authentication.close, flipped(metadata.close))
         connect(m, flipped(metadata.answer), authentication.answer)
+        m.d.comb += authentication.confirm.eq(metadata.confirm)
         connect(m, flipped(self.tag_key), authentication.tag_key)
         connect(m, authentication.report, flipped(self.report))
         connect(m, read_table.access, authentication.read_access)

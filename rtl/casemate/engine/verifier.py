@@ -10,6 +10,7 @@ from ..axi.signature import Response
 from ..config import EngineConfig
 from ..metadata.interface import Outcome, answer_layout
 from ..modes.gmac import Gmac
+from ..streams import Picker
 from .bundles import Verdict
 from .layouts import cipher_row_layout
 from .preparation import pad_request_layout
@@ -25,6 +26,8 @@ class Verifier(wiring.Component):
     is not valid, or its access was refused) takes the same way, so that nothing is left of it when
     its entry is free. Rows do not wait for the answer.
 
+    A verdict that rests on a hint waits until the hint is confirmed or taken back.
+
     A line is passed if the access was granted, the line is valid, DRAM reported no error and the
     tag agrees. DRAM's first error is the response of the whole line.
 
@@ -34,6 +37,8 @@ class Verifier(wiring.Component):
         Rows as they lie in DRAM; the tag is the row's RRESP, the key the slot.
     answer: In(stream.Signature(answer_layout(config), always_ready=True)), encrypt: In(1)
         What the metadata say of the line; with it, whether its rows are decrypted.
+    confirm: In(read_entries)
+        Reads whose hint was right.
     pad: In(stream.Signature(pad_request_layout(2 ** entry_id_bits, domain_slots)))
         Comes with or after the answer, for every line whose rows come here.
     verdict: Out(Verdict(config))
@@ -51,7 +56,7 @@ class Verifier(wiring.Component):
         super().__init__({
             "row": In(stream.Signature(cipher_row_layout(config))),
             "answer": In(stream.Signature(answer_layout(config), always_ready=True)),
-            "encrypt": In(1),
+            "encrypt": In(1), "confirm": In(config.read_entries),
             "pad": In(stream.Signature(pad_request_layout(entries, keys))),
             "verdict": Out(Verdict(config)),
             "round_key": In(RoundKeyWrite(keys)), "loaded": Out(keys),
@@ -103,32 +108,52 @@ class Verifier(wiring.Component):
                 granted, Response.OKAY.value,
                 Mux(answer.outcome == Outcome.BUS_ERROR, answer.response,
                     Response.SLVERR.value))),
-            write.data.dropped.eq(self.encrypt & ~write.data.check),
+            write.data.dropped.eq(self.encrypt & ~write.data.check & ~answer.hinted),
         ]
 
-        made = data.StructLayout({
-            "tag": config.leaf.tag_bits, "expected": expected, "error": 2,
-            "id": config.entry_id_bits})
-        held = Signal(made, reset_less=True)
-        held_valid = Signal()
-        mac = gmac.o.payload
-        m.d.comb += read.addr.eq(mac.entry)
-        m.d.sync += [
-            held_valid.eq(gmac.o.valid), held.tag.eq(mac.mac), held.expected.eq(read.data),
-            held.error.eq(mac.tag), held.id.eq(mac.entry),
+        # A MAC goes on if its line's answer is final; otherwise it is kept until then.
+        result = data.StructLayout({
+            "tag": config.leaf.tag_bits, "error": 2, "id": config.entry_id_bits})
+        made, kept, chosen = Signal(result), Signal(result), Signal(result)
+        mac, final, waiting = gmac.o.payload, Signal(entries), Signal(entries)
+        at_once, late = Signal(), Signal()
+        m.submodules.kept = keep = Memory(shape=result, depth=entries, init=[])
+        keep_write, keep_read = keep.write_port(), keep.read_port(domain="comb")
+        m.submodules.choice = choice = Picker(entries)
+        m.d.comb += [
+            made.tag.eq(mac.mac), made.error.eq(mac.tag), made.id.eq(mac.entry),
+            at_once.eq(gmac.o.valid & final.bit_select(mac.entry, 1)),
+            keep_write.en.eq(gmac.o.valid & ~at_once), keep_write.addr.eq(mac.entry),
+            keep_write.data.eq(made),
+            choice.requests.eq(waiting & final), choice.o.ready.eq(~at_once),
+            late.eq(choice.o.valid & ~at_once),
+            keep_read.addr.eq(choice.o.payload), kept.eq(keep_read.data),
+            chosen.eq(Mux(at_once, made, kept)), read.addr.eq(chosen.id),
         ]
+        kept_now = Mux(keep_write.en, 1 << mac.entry, 0)
+        answered = Mux(self.answer.valid, 1 << answer.id, 0)
+        m.d.sync += [
+            waiting.eq((waiting | kept_now) & ~Mux(late, 1 << choice.o.payload, 0)),
+            final.eq(Mux(answer.hint, final & ~answered, final | answered) | self.confirm),
+        ]
+
+        held = Signal(result, reset_less=True)
+        held_expected = Signal(expected, reset_less=True)
+        held_valid = Signal()
+        m.d.sync += [
+            held_valid.eq(at_once | late), held.eq(chosen), held_expected.eq(read.data)]
 
         verdict, failed = self.verdict, Signal()
-        m.d.comb += failed.eq(held.tag != held.expected.tag)
+        m.d.comb += failed.eq(held.tag != held_expected.tag)
         m.d.sync += [
             verdict.valid.eq(held_valid), verdict.id.eq(held.id),
-            verdict.passed.eq(held.expected.check & ~held.error[1] & ~failed),
-            verdict.tampered.eq(held.expected.check & ~held.error[1] & failed),
-            verdict.dropped.eq(held.expected.dropped),
+            verdict.passed.eq(held_expected.check & ~held.error[1] & ~failed),
+            verdict.tampered.eq(held_expected.check & ~held.error[1] & failed),
+            verdict.dropped.eq(held_expected.dropped),
             verdict.response.eq(Mux(
-                held.expected.check,
+                held_expected.check,
                 Mux(held.error[1], held.error,
                     Mux(failed, Response.SLVERR.value, Response.OKAY.value)),
-                held.expected.response)),
+                held_expected.response)),
         ]
         return m

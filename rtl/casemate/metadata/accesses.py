@@ -1,6 +1,6 @@
 """Accesses of the data path that are not answered yet."""
 
-from amaranth import Module, Signal
+from amaranth import Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -30,11 +30,18 @@ class Accesses(wiring.Component):
     direct: In(1)
         The access on ``i`` needs no place: it is on its way.
     eager: Out(1)
-        There is an access that would pass ``retry`` now.
-    park: In(1), park_id: In(entry_id_bits), park_on: In(range(peers + 1))
-        An access must wait for an entry of level 0, or (``peers``) for a free one.
-    read_end, write_end: In(peers)
-        Entries of level 0 that need not be waited for any more.
+        An access that waited for an entry of level 0 is about to look.
+    retry_asked, retry_hinted: Out(1)
+        It wants no hint any more; it had one.
+    park: In(1), park_id: In(entry_id_bits), park_on: In(range(peers + 1)), ask: In(1)
+        An access must wait for an entry of level 0, or (``peers``) for a free one; a hint is looked
+        for meanwhile.
+    told: In(1), told_id: In(entry_id_bits), told_hint: In(1)
+        That look is over; whether there was a hint.
+    confirm: Out(read_entries)
+        Hints that turned out to be right: the accesses are over. Latency 1 cycle from ``trusted``.
+    here, trusted, over: In(peers)
+        Entries of level 0, as in ``NodeTable``.
     room: In(1)
         An entry of level 0 is free for a walk.
     locked: In(1)
@@ -52,7 +59,10 @@ class Accesses(wiring.Component):
             "retry": Out(stream.Signature(access_layout(config))),
             "retry_first": Out(1), "direct": In(1), "eager": Out(1),
             "park": In(1), "park_id": In(config.entry_id_bits), "park_on": In(range(peers + 1)),
-            "read_end": In(peers), "write_end": In(peers), "room": In(1), "locked": In(1),
+            "ask": In(1), "told": In(1), "told_id": In(config.entry_id_bits), "told_hint": In(1),
+            "confirm": Out(config.read_entries), "retry_asked": Out(1), "retry_hinted": Out(1),
+            "here": In(peers), "trusted": In(peers), "over": In(peers),
+            "room": In(1), "locked": In(1),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -62,15 +72,15 @@ class Accesses(wiring.Component):
         m.submodules.held = held = Memory(shape=access_layout(config), depth=ids, init=[])
         write, read = held.write_port(), held.read_port(domain="comb")
         m.submodules.picker = picker = Picker(ids)
-        new = self.i.valid & ~self.direct
         m.d.comb += [
             self.i.ready.eq(1),
             write.en.eq(self.i.valid), write.addr.eq(self.i.payload.id),
             write.data.eq(self.i.payload),
             read.addr.eq(picker.o.payload), self.retry.payload.eq(read.data),
             self.retry.valid.eq(picker.o.valid), picker.o.ready.eq(self.retry.ready),
-            self.eager.eq(picker.requests.any()),
         ]
+        asking, woken = Signal(ids), Signal(ids)
+        m.d.comb += self.eager.eq((asking | woken).any())
         half = ids // 2  # the upper half are writes
         for i in range(ids):
             used = i % half < (config.write_entries if i >= half else config.read_entries)
@@ -78,27 +88,52 @@ class Accesses(wiring.Component):
                 continue
             wanting, parked = Signal(name=f"wanting_{i}"), Signal(name=f"parked_{i}")
             park_on = Signal.like(self.park_on, name=f"park_on_{i}", reset_less=True)
-            end = self.write_end if i >= half else self.read_end
-            ended = Signal(name=f"ended_{i}")
+            waits, ended = Signal(name=f"waits_{i}"), Signal(name=f"ended_{i}")
+            hinted, asked, tried = (Signal(name=f"{name}_{i}")
+                                    for name in ("hinted", "asked", "tried"))
+            begin, parks = self.i.valid & (self.i.payload.id == i), self.park & (self.park_id == i)
+            trusted, over, here = (mask.bit_select(park_on, 1)
+                                   for mask in (self.trusted, self.over, self.here))
+            end, right = over, Signal(name=f"right_{i}")
+            if i < half:
+                end |= (trusted & ~hinted) | (here & ~asked)
+                self._hints(m, i, begin=begin, waits=waits, trusted=trusted, wanting=wanting,
+                            hinted=hinted, asking=asking[i], right=right)
             m.d.comb += [
-                ended.eq((park_on != peers) & end.bit_select(park_on, 1)),
-                picker.requests[i].eq(wanting & (
+                waits.eq(wanting & parked & (park_on != peers)), ended.eq(waits & end),
+                picker.requests[i].eq(wanting & ~asking[i] & ~right & (
                     ~parked | self.locked | ended | ((park_on == peers) & self.room))),
             ]
+            m.d.comb += woken[i].eq(picker.requests[i] & tried & (park_on != peers))
+            with m.If(picker.o.payload == i):
+                m.d.comb += [self.retry_first.eq(~tried), self.retry_asked.eq(asked),
+                             self.retry_hinted.eq(hinted)]
             # Remembered: the entry may be taken again before the picker comes here.
             with m.If(ended):
                 m.d.sync += parked.eq(0)
-            tried = Signal(name=f"tried_{i}")
-            with m.If(picker.o.payload == i):
-                m.d.comb += self.retry_first.eq(~tried)
-            with m.If(self.park & (self.park_id == i)):
-                m.d.sync += tried.eq(1)
-            with m.Elif(self.i.valid & (self.i.payload.id == i)):
-                m.d.sync += tried.eq(0)
-            with m.If(self.park & (self.park_id == i)):
-                m.d.sync += [wanting.eq(1), parked.eq(1), park_on.eq(self.park_on)]
-            with m.Elif(new & (self.i.payload.id == i)):
-                m.d.sync += [wanting.eq(1), parked.eq(0)]
+            with m.If(parks):
+                m.d.sync += [wanting.eq(1), parked.eq(1), park_on.eq(self.park_on), tried.eq(1),
+                             asked.eq(asked | self.ask)]
+            with m.Elif(begin):
+                m.d.sync += [wanting.eq(~self.direct), parked.eq(0), tried.eq(0), asked.eq(0)]
             with m.Elif(self.retry.valid & self.retry.ready & (picker.o.payload == i)):
                 m.d.sync += wanting.eq(0)
         return m
+
+    def _hints(self, m: Module, i: int, *, begin: Value, waits: Signal, trusted: Value,
+               wanting: Signal, hinted: Signal, asking: Value, right: Signal) -> None:
+        """Follow a read's hint until it is confirmed, or must be taken back."""
+        sound = Signal(name=f"sound_{i}")  # what the hint came from is verified
+        told = self.told & (self.told_id == i)
+        m.d.comb += right.eq(wanting & hinted & ~self.locked & (sound | (waits & trusted)))
+        m.d.sync += self.confirm[i].eq(right)
+        with m.If(waits & trusted):
+            m.d.sync += sound.eq(1)
+        with m.If(told):
+            m.d.sync += [asking.eq(0), hinted.eq(self.told_hint)]
+        with m.If(right):
+            m.d.sync += wanting.eq(0)
+        with m.If(self.park & (self.park_id == i)):
+            m.d.sync += [asking.eq(self.ask), sound.eq(0)]
+        with m.If(begin):
+            m.d.sync += [hinted.eq(0), sound.eq(0)]

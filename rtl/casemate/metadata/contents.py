@@ -40,7 +40,8 @@ def job_layout(config: EngineConfig) -> data.StructLayout:
     What was looked up lies in the cache at ``line``, or, with ``in_slot``, in the slot ``slot``
     (as zeros with ``zero``), or, with ``in_root``, in the root. ``line`` and ``slot`` are also what
     FILL and EVICT write. ``trusted`` and ``parent`` concern GET; ``outcome`` and ``response``
-    REFUSE. ``source`` is the line in flight or the entry that asks.
+    REFUSE. ``source`` is the line in flight or the entry that asks. ``hint``: of ANSWER, of a leaf
+    that is not verified. ``hinted``: of REFUSE.
     """
     assert config.tree is not None
     return data.StructLayout({
@@ -51,6 +52,7 @@ def job_layout(config: EngineConfig) -> data.StructLayout:
         "place": range(max(8, config.leaf.lines)),
         "write": 1, "domain": DOMAIN_BITS, "claim": 1,
         "trusted": 1, "parent": range(peer_count(config)), "outcome": Outcome, "response": 2,
+        "hint": 1, "hinted": 1,
     })
 
 
@@ -79,6 +81,8 @@ class Contents(wiring.Component):
         What a CLOSE stores, in the cycle of its job.
     answer: Out(stream.Signature(answer_layout(config), always_ready=True))
         Two cycles after the job.
+    told: Out(1), told_id: Out(entry_id_bits), told_hint: Out(1)
+        An access for which a hint was looked for; whether it got one.
     cancel: Out(1), cancel_entry: Out(range(write_entries))
         A write is not granted; one cycle after the job, as all that follows.
     counted: Out(1), counted_entry: Out, counter_zero: Out(1), parent_trusted, parent: Out
@@ -109,6 +113,7 @@ class Contents(wiring.Component):
             "i": In(stream.Signature(job_layout(config), always_ready=True)),
             "close": In(close_layout(config)),
             "answer": Out(stream.Signature(answer_layout(config), always_ready=True)),
+            "told": Out(1), "told_id": Out(config.entry_id_bits), "told_hint": Out(1),
             "cancel": Out(1), "cancel_entry": Out(range(config.write_entries)),
             "counted": Out(1), "counted_entry": Out(entry), "counter_zero": Out(1),
             "parent_trusted": Out(1), "parent": Out(range(peer_count(config))),
@@ -216,12 +221,21 @@ class Contents(wiring.Component):
             m.d.comb += outcome.eq(Outcome.EXHAUSTED)
         with m.Else():
             m.d.comb += outcome.eq(Outcome.GRANTED)
-        answers = valid & ((job.job == Job.ANSWER) | (job.job == Job.REFUSE))
+        line_valid = before.valid.bit_select(place, 1)
+        m.d.comb += [
+            self.told.eq(valid & (job.job == Job.ANSWER) & job.hint), self.told_id.eq(job.source),
+            self.told_hint.eq((outcome == Outcome.GRANTED) & line_valid),
+        ]
         m.d.sync += [
-            self.answer.valid.eq(answers), answer.id.eq(job.source), answer.outcome.eq(outcome),
+            self.answer.valid.eq(valid & (
+                ((job.job == Job.ANSWER) & (~job.hint | self.told_hint))
+                | (job.job == Job.REFUSE))),
+            answer.hint.eq((job.job == Job.ANSWER) & job.hint),
+            answer.hinted.eq((job.job == Job.REFUSE) & job.hinted),
+            answer.id.eq(job.source), answer.outcome.eq(outcome),
             answer.response.eq(job.response), answer.version.eq(version),
             answer.tag.eq(before.tag[place]),
-            answer.line_valid.eq(before.valid.bit_select(place, 1)),
+            answer.line_valid.eq(line_valid),
         ]
         m.d.comb += [
             self.cancel.eq(valid & (job.job == Job.ANSWER) & job.write

@@ -28,6 +28,8 @@ class EntryState(wiring.Signature):
         Its number in its level.
     readable: Out(1)
         Its content may be looked at, though perhaps not trusted yet.
+    here: Out(1)
+        DRAM has sent something, and nothing speaks against it yet.
     trusted: Out(1)
         It is verified, and so is all above it.
     failed: Out(1), response: Out(2)
@@ -40,7 +42,7 @@ class EntryState(wiring.Signature):
 
     def __init__(self, config: EngineConfig):
         super().__init__({
-            "active": Out(1), "index": Out(index_bits(config)), "readable": Out(1),
+            "active": Out(1), "index": Out(index_bits(config)), "readable": Out(1), "here": Out(1),
             "trusted": Out(1), "failed": Out(1), "response": Out(2), "zero": Out(1),
             "open": Out(1),
         })
@@ -76,6 +78,10 @@ class NodeEntry(wiring.Component):
         The request must wait for a peer of the level above, or (``peers``) for a free one.
     counted: In(1), counter_zero: In(1), parent_trusted: In(1), parent: In(range(peers))
         The counter is known; of a write-back, both the old and the raised one.
+    bound: Out(peers)
+        Of a walk: the peer of the level above that it waited for, until it has its counter.
+    children: In(1)
+        An entry of the level below is bound to this one, which must not leave.
     poison: In(1), poison_response: In(2)
         The parent has failed.
     peers: In(EntryState(config)) for each, peer_free: In(1)
@@ -112,7 +118,8 @@ class NodeEntry(wiring.Component):
         super().__init__({
             "state": Out(EntryState(config)),
             "allocate": In(1), "allocate_index": In(index_bits(config)), "allocate_fetch": In(1),
-            "request": Out(1), "take": In(1), "park": In(1), "park_on": In(range(n + 1)),
+            "request": Out(1), "take": In(1), "bound": Out(n), "children": In(1),
+            "park": In(1), "park_on": In(range(n + 1)),
             "counted": In(1), "counter_zero": In(1), "parent_trusted": In(1),
             "parent": In(range(n)), "poison": In(1), "poison_response": In(2),
             "peer_active": In(n), "peer_readable": In(n), "peer_trusted": In(n),
@@ -138,6 +145,7 @@ class NodeEntry(wiring.Component):
         fetched = Signal()  # it was asked for, so rows and a check will come
         changed, closed, ripe, sealing = (Signal() for _ in range(4))
         leaving = Signal()
+        parked, park_on = Signal(), Signal.like(self.park_on)
         spent, lost, reported = Signal(), Signal(), Signal()
 
         # Trust comes from above.
@@ -153,6 +161,8 @@ class NodeEntry(wiring.Component):
             state.trusted.eq(state.active & (born | (
                 known & above & settled & (zero | (good & ~error[1]))))),
             state.zero.eq(zero & known),
+            state.here.eq(state.active & fetched & arrived & ~error[1] & ~state.zero
+                          & ~state.failed),
             state.readable.eq(state.active & ~state.failed & (born | (
                 known & (zero | (arrived & ~error[1]))))),
             self.fetch.eq(unfetched), self.pad.eq(unpadded & fetched & (known | poisoned)),
@@ -174,10 +184,15 @@ class NodeEntry(wiring.Component):
             m.d.comb += self.report.eq((own_error | own_mac) & ~poisoned & ~reported)
             m.d.comb += self.leave.eq(
                 state.active & (state.trusted | state.failed) & settled & ~waiting
-                & ~leaving)
+                & ~self.children & ~leaving)
+            bound = Signal()
+            m.d.comb += self.bound.eq(Mux(bound & state.active, 1 << park_on, 0))
+            with m.If(self.counted | self.poison | self.allocate):
+                m.d.sync += bound.eq(0)
+            with m.If(self.park):
+                m.d.sync += bound.eq(self.park_on != self._peers)
 
         # The request for the counter.
-        parked, park_on = Signal(), Signal.like(self.park_on)
         if self._peers:
             ended = self.peer_failed | ~self.peer_active
             reason = ended | (self.peer_open if self._write_back else self.peer_readable)

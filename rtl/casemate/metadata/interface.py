@@ -59,10 +59,14 @@ def answer_layout(config: EngineConfig) -> data.StructLayout:
 
     ``response`` is the AXI response of a bus error. ``version`` is the one that the line has now:
     a write seals under the next one.
+
+    ``hint``: granted by a leaf that is not verified yet. What was hinted is either confirmed, or
+    refused by a second answer, which has ``hinted``.
     """
     return data.StructLayout({
         "id": config.entry_id_bits, "outcome": Outcome, "response": 2,
         "version": config.leaf.version_bits, "tag": config.leaf.tag_bits, "line_valid": 1,
+        "hint": 1, "hinted": 1,
     })
 
 
@@ -116,7 +120,11 @@ class MetadataSignature(wiring.Signature):
         is unanswered and no older write of its line is open; a read of a line only when no older
         write of the line is open. An ID has at most one access open.
     answer: In(stream.Signature(answer_layout(config), always_ready=True))
-        Always accepted. The owner is claimed in the cycle of a granted write's answer.
+        Always accepted. The owner is claimed in the cycle of a granted write's answer. A read of a
+        valid line may get a hint first.
+    confirm: In(read_entries)
+        Reads whose hint is verified: a pulse, in a cycle behind that of the hint. It stands for
+        their answer.
     close: Out(stream.Signature(close_layout(config), always_ready=True))
         Ends a write that was granted, exactly once. Without ``store`` nothing changes.
     fetch: In(stream.Signature(node_request_layout(config)))
@@ -135,6 +143,7 @@ class MetadataSignature(wiring.Signature):
         super().__init__({
             "access": Out(stream.Signature(access_layout(config))),
             "answer": In(stream.Signature(answer_layout(config), always_ready=True)),
+            "confirm": In(config.read_entries),
             "close": Out(stream.Signature(close_layout(config), always_ready=True)),
             "fetch": In(stream.Signature(node_request_layout(config))),
             "row": Out(stream.Signature(node_row_layout(config))),

@@ -82,8 +82,8 @@ def operation_layout(config: EngineConfig) -> data.StructLayout:
 
     ``level`` and ``index`` name the leaf or node to look up; ``source`` is the line in flight or
     the entry that asks; ``place`` is a line's or a child's place in what is looked up. ``write``,
-    ``domain``, ``claim`` and ``first`` (never looked up before) belong to accesses, ``way`` to a
-    close or a sweep, ``drop`` to sweeps.
+    ``domain``, ``claim``, ``first`` (never looked up before), ``asked`` (no hint is wanted any
+    more) and ``hinted`` belong to accesses, ``way`` to a close or a sweep, ``drop`` to sweeps.
     """
     assert config.tree is not None
     return data.StructLayout({
@@ -91,8 +91,8 @@ def operation_layout(config: EngineConfig) -> data.StructLayout:
         "set": range(config.tree.cache_sets),
         "source": max(config.entry_id_bits, (config.node_entries - 1).bit_length()),
         "place": range(max(COUNTERS_PER_NODE, config.leaf.lines)), "write": 1,
-        "domain": DOMAIN_BITS, "claim": 1, "first": 1, "way": range(config.tree.cache_ways),
-        "drop": 1,
+        "domain": DOMAIN_BITS, "claim": 1, "first": 1, "asked": 1, "hinted": 1,
+        "way": range(config.tree.cache_ways), "drop": 1,
     })
 
 

@@ -20,8 +20,8 @@ class Steps(wiring.Component):
     """One operation per cycle. Latency: 1 cycle until it is looked up; its job is then done next.
 
     First come the ends of writes, then accesses that were parked, entries that want a counter, new
-    accesses, walks that leave, the sweeper. A walk leaves only when nobody who waits for it is
-    about to look: what waits for a leaf finds it.
+    accesses, walks that leave, the sweeper. Nothing leaves, and so drives a leaf out of the cache,
+    while an access that waited for a leaf is about to look: it finds what it waited for.
 
     Parameters
     ----------
@@ -34,10 +34,10 @@ class Steps(wiring.Component):
     retry, access: In(stream.Signature(access_layout(config)))
     request, leave: In(stream.Signature(named_node_layout(config)))
     sweep: In(stream.Signature(operation_layout(config)))
-    retry_first: In(1)
-        The access on ``retry`` was never looked up.
+    retry_first, retry_asked, retry_hinted: In(1)
+        The access on ``retry`` was never looked up; wants no hint any more; had one.
     eager: In(1)
-        Somebody who was parked is about to look.
+        An access that waited for a leaf is about to look.
     locked: In(1)
         Accesses are refused.
     enable: In(1)
@@ -46,6 +46,8 @@ class Steps(wiring.Component):
     job_close: Out(close_layout(config))
     park: Out(1), park_id: Out(entry_id_bits), park_on: Out(range(peers + 1))
         An access must wait; ``park_on`` is also that of an entry.
+    ask: Out(1)
+        With ``park``: a hint is looked for meanwhile.
     swept: Out(1), again: Out(1)
         End of the sweeper's operation.
     hit, evicted: Out(1)
@@ -72,11 +74,12 @@ class Steps(wiring.Component):
             "close": In(stream.Signature(close_layout(config), always_ready=True)),
             "retry": In(access), "access": In(access), "request": In(node), "leave": In(node),
             "sweep": In(stream.Signature(operation_layout(config))),
-            "retry_first": In(1), "eager": In(1), "locked": In(1), "enable": In(1),
+            "retry_first": In(1), "retry_asked": In(1), "retry_hinted": In(1),
+            "eager": In(1), "locked": In(1), "enable": In(1),
             "job": Out(stream.Signature(job_layout(config), always_ready=True)),
             "job_close": Out(close_layout(config)),
             "park": Out(1), "park_id": Out(config.entry_id_bits), "park_on": Out(range(peers + 1)),
-            "swept": Out(1), "again": Out(1),
+            "ask": Out(1), "swept": Out(1), "again": Out(1),
             "hit": Out(1), "evicted": Out(1),
         })
 
@@ -107,12 +110,13 @@ class Steps(wiring.Component):
         self._chosen = chosen = Signal(operation_layout(config))
         valid = Signal()
         close, request, leave = self.close, self.request.payload, self.leave.payload
-        quiet = Signal()  # nobody who was parked is about to look, or looking
+        quiet = Signal()  # nobody who waited for a leaf is about to look, or looking
         m.d.comb += [
             pins.entry.eq(close.payload.entry), pins.unpin.eq(close.valid),
             pins.unpin_entry.eq(close.payload.entry),
-            quiet.eq(~self.eager & ~(self._valid & (self._operation.operation != Operation.CLOSE)
-                                     & (self._operation.operation != Operation.SWEEP))),
+            quiet.eq(~self.eager & ~(self._valid & (
+                (self._operation.operation == Operation.ACCESS)
+                | (self._operation.operation == Operation.LEAVE)))),
         ]
         with m.If(close.valid & close.payload.store):
             m.d.comb += [
@@ -122,7 +126,8 @@ class Steps(wiring.Component):
             pass
         with m.Elif(self.retry.valid):
             m.d.comb += [valid.eq(1), self.retry.ready.eq(1), *self._access(self.retry.payload),
-                         chosen.first.eq(self.retry_first)]
+                         chosen.first.eq(self.retry_first), chosen.asked.eq(self.retry_asked),
+                         chosen.hinted.eq(self.retry_hinted)]
         with m.Elif(self.request.valid):
             m.d.comb += [
                 valid.eq(1), self.request.ready.eq(1), chosen.source.eq(request.entry),
@@ -175,7 +180,7 @@ class Steps(wiring.Component):
             job.zero.eq(table.found_state.zero
                         & ~(table.raised & (table.raised_entry == table.found_entry))),
             job.root.eq(operation.index), job.parent.eq(table.found_peer),
-            job.response.eq(table.found_state.response),
+            job.response.eq(table.found_state.response), job.hinted.eq(operation.hinted),
         ]
         with m.If(self._valid):
             with m.Switch(operation.operation):
@@ -220,6 +225,12 @@ class Steps(wiring.Component):
         with m.If(self.locked):
             m.d.comb += [self.job.valid.eq(1), job.job.eq(Job.REFUSE),
                          job.outcome.eq(Outcome.FAILED)]
+        with m.Elif(operation.hinted):
+            # Whatever is there now: the leaf that the hint came from has failed.
+            m.d.comb += [
+                self.job.valid.eq(1), job.job.eq(Job.REFUSE),
+                job.outcome.eq(Mux(table.found & found.failed & found.response[1],
+                                   Outcome.BUS_ERROR, Outcome.FAILED))]
         with m.Elif(directory.hit):
             self._touch(m, dirty=operation.write)
             m.d.comb += [self.job.valid.eq(1), job.job.eq(Job.ANSWER), self.hit.eq(operation.first),
@@ -232,6 +243,9 @@ class Steps(wiring.Component):
             m.d.comb += [self.job.valid.eq(1), job.job.eq(Job.ANSWER), job.in_slot.eq(1)]
         with m.Elif(table.found):
             m.d.comb += self.park.eq(1)
+            with m.If(found.here & ~operation.write & ~operation.asked):
+                m.d.comb += [self.ask.eq(1), self.job.valid.eq(1), job.job.eq(Job.ANSWER),
+                             job.in_slot.eq(1), job.hint.eq(1)]
         with m.Else():
             self._miss(m, self.park, write_back=False)
 

@@ -45,16 +45,14 @@ class NodeTable(wiring.Component):
         That entry is taken.
     request, leave, seal, pad: Out(stream.Signature(named_node_layout(config)))
         Entries that want their counter, to leave, to be sealed, a pad for their check.
-    eager: Out(1)
-        An entry wants its counter now.
     fetch: Out(stream.Signature(node_request_layout(config)))
         Leaves and nodes to fetch.
     failure: Out(stream.Signature(failure_layout(config)))
         What failed.
     park, counted, poison, arrive, check, raised, stay, free, stored, unstored, exhausted: In(1)
         As in ``NodeEntry``, of the entry ``..._entry``.
-    read_end, write_end: Out(peers)
-        Of level 0: no read, no write needs to wait for it any more.
+    here, trusted, over: Out(peers)
+        Of level 0, as in ``EntryState``; ``over``: failed, or not in use.
     walk_room: Out(1)
         A walk of level 0 is free.
     idle: Out(1), write_backs_idle: Out(1)
@@ -75,7 +73,6 @@ class NodeTable(wiring.Component):
             "pool_free": Out(1), "pool_entry": Out(entry), "pool_peer": Out(peer),
             "allocate": In(1), "allocate_index": In(index_bits(config)), "allocate_fetch": In(1),
             "request": Out(node), "leave": Out(node), "seal": Out(node), "pad": Out(node),
-            "eager": Out(1),
             "fetch": Out(stream.Signature(node_request_layout(config))),
             "failure": Out(stream.Signature(failure_layout(config))),
             "park": In(1), "park_entry": In(entry), "park_on": In(range(peers + 1)),
@@ -89,8 +86,8 @@ class NodeTable(wiring.Component):
             "stored": In(1), "stored_entry": In(entry),
             "unstored": In(1), "unstored_entry": In(entry),
             "exhausted": In(1), "exhausted_entry": In(entry),
-            "read_end": Out(peers), "write_end": Out(peers), "walk_room": Out(1), "idle": Out(1),
-            "write_backs_idle": Out(1),
+            "here": Out(peers), "trusted": Out(peers), "over": Out(peers),
+            "walk_room": Out(1), "idle": Out(1), "write_backs_idle": Out(1),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -106,6 +103,9 @@ class NodeTable(wiring.Component):
                 m.submodules[f"{kind}_{level}_{peer}"] = entry
                 if level + 1 < config.levels:
                     self._show_peers(m, entry, levels[level + 1], kind)
+                if level and kind == "walk":
+                    m.d.comb += entry.children.eq(Cat(
+                        child.bound[peer] for child in levels[level - 1][:tree.walks]).any())
 
         self._look_up(m, levels)
         self._pools(m, levels)
@@ -127,14 +127,12 @@ class NodeTable(wiring.Component):
 
         for name in ("request", "leave", "seal", "pad"):
             self._choose(m, name, entries, getattr(self, name))
-        m.d.comb += self.eager.eq(Cat(entry.request for entry in entries).any())
         self._fetch(m, entries)
         self._report(m, entries)
         m.d.comb += [
-            self.read_end.eq(Cat(entry.state.trusted | entry.state.failed | ~entry.state.active
-                                 for entry in levels[0])),
-            self.write_end.eq(Cat(entry.state.failed | ~entry.state.active
-                                  for entry in levels[0])),
+            self.here.eq(Cat(entry.state.here for entry in levels[0])),
+            self.trusted.eq(Cat(entry.state.trusted for entry in levels[0])),
+            self.over.eq(Cat(entry.state.failed | ~entry.state.active for entry in levels[0])),
             self.walk_room.eq(Cat(~entry.state.active for entry in levels[0][:tree.walks]).any()),
             self.idle.eq(~Cat(entry.state.active for entry in entries).any()),
             self.write_backs_idle.eq(~Cat(entry.state.active for level in levels

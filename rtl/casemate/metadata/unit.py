@@ -35,8 +35,8 @@ class MetadataUnit(wiring.Component):
 
     An access that hits is answered 4 cycles later; one access per cycle. A miss fetches the leaf
     and every ancestor below the first one in the cache at once, and verifies them from the top as
-    they come. Several misses are on their way at once, up to ``walks`` leaves or nodes of each
-    level; two that need one node share it.
+    they come; a read gets a hint as soon as its leaf is there. Several misses are on their way at
+    once, up to ``walks`` leaves or nodes of each level; two that need one node share it.
 
     A leaf or node that was changed is written to DRAM when its way is needed: its counter in the
     parent is raised, in the cache if the parent is there; otherwise the parent is fetched, changed
@@ -123,11 +123,14 @@ class MetadataUnit(wiring.Component):
         m.d.comb += [
             self.ready.eq(directory.ready & contents.ready & checker.loaded),
             steps.enable.eq(self.ready), steps.locked.eq(self.locked),
-            steps.eager.eq(accesses.eager | table.eager),
+            steps.eager.eq(accesses.eager),
             accesses.locked.eq(self.locked), accesses.room.eq(table.walk_room),
-            accesses.read_end.eq(table.read_end), accesses.write_end.eq(table.write_end),
+            accesses.here.eq(table.here), accesses.trusted.eq(table.trusted),
+            accesses.over.eq(table.over),
             accesses.park.eq(steps.park), accesses.park_id.eq(steps.park_id),
-            accesses.park_on.eq(steps.park_on),
+            accesses.park_on.eq(steps.park_on), accesses.ask.eq(steps.ask),
+            accesses.told.eq(contents.told), accesses.told_id.eq(contents.told_id),
+            accesses.told_hint.eq(contents.told_hint), path.confirm.eq(accesses.confirm),
             contents.close.eq(steps.job_close), contents.look_entry.eq(checker.look_entry),
             checker.old.eq(contents.old), checker.new.eq(contents.new),
             checker.address.eq(table.address_of(
@@ -157,7 +160,8 @@ class MetadataUnit(wiring.Component):
             sweeper.stop.eq(self.locked),
             self.idle.eq(table.idle & ~sweeper.busy),
             self.statistics.access.eq(path.access.valid & path.access.ready),
-            steps.retry_first.eq(accesses.retry_first),
+            steps.retry_first.eq(accesses.retry_first), steps.retry_asked.eq(accesses.retry_asked),
+            steps.retry_hinted.eq(accesses.retry_hinted),
             self.statistics.hit.eq(steps.hit), self.statistics.evicted.eq(steps.evicted),
         ]
         return m

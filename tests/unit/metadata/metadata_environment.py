@@ -145,6 +145,7 @@ class Environment:
         self.dram = Dram(self.config, self.rng, lambda: self.rng.randint(*latency))
         self.half = 1 << (self.config.entry_id_bits - 1)
         self.versions, self.tags, self.owners = {}, {}, {}  # by line, by line, by leaf
+        self.hints = {}  # by ID: what was said of a leaf that was not verified yet
         self.outstanding, self.open = {}, {}  # by ID: (access, cycle); by write entry: line
         self.to_access, self.to_close = deque(), deque()
         self.answers, self.failures = [], []
@@ -232,6 +233,9 @@ class Environment:
             self._failed(out)
         if out["data_path_answer_valid"]:
             self._answer(out)
+        for number in range(self.config.read_entries):
+            if out["data_path_confirm"] >> number & 1:
+                self._confirm(number)
         self.cycle += 1
         return out
 
@@ -248,8 +252,24 @@ class Environment:
         if close["store"]:
             self.versions[line], self.tags[line] = close["version"], close["tag"]
 
+    def _confirm(self, number):
+        hint = self.hints.pop(number)
+        self.outcomes["confirmed"] += 1
+        self._answer(hint | {"data_path_answer_hint": 0})
+
     def _answer(self, out):
         number = out["data_path_answer_id"]
+        if out["data_path_answer_hint"]:
+            assert number not in self.hints and not self.outstanding[number][0]["access"]
+            assert Outcome(out["data_path_answer_outcome"]) is Outcome.GRANTED
+            assert out["data_path_answer_line_valid"]
+            self.hints[number] = out
+            return
+        if out["data_path_answer_hinted"]:
+            del self.hints[number]
+            self.outcomes["taken back"] += 1
+            assert Outcome(out["data_path_answer_outcome"]) is not Outcome.GRANTED
+        assert number not in self.hints
         access, _ = self.outstanding.pop(number)
         outcome = Outcome(out["data_path_answer_outcome"])
         self.outcomes[outcome] += 1

@@ -148,12 +148,12 @@ def test_a_change_under_a_tampered_path_is_fatal(environment):
     """Its parent cannot be trusted, so that the change cannot be sealed."""
     line, owner = owned_line(environment)
     parent = path_addresses(environment, line)[1]
-    for attempt in range(40):
+    for attempt in range(150):
         environment.access(0, line, owner, write=True)
         environment.drain_accesses()
         # Others drive the parent, but perhaps not the changed leaf, out of the cache.
-        for other in range(attempt % 8):
-            environment.access(1, 4 * (8 * other + 5) % 1024, DOMAINS[0])
+        for _ in range(attempt % 8):
+            environment.access(1, environment.rng.randrange(1024), DOMAINS[0])
             environment.drain_accesses()
         environment.dram.on_read = lambda address, content: (
             bytes([content[0] ^ 4]) + content[1:] if address == parent else content)
