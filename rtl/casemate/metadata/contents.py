@@ -32,6 +32,8 @@ class Job(enum.Enum, shape=3):
     """An entry's slot is copied into the cache."""
     EVICT = 6
     """A way of the cache is copied into an entry's slot."""
+    RECLAIM = 7
+    """A leaf loses its owner, and none of its lines is valid any more."""
 
 
 def job_layout(config: EngineConfig) -> data.StructLayout:
@@ -170,7 +172,8 @@ class Contents(wiring.Component):
         slot_changes = Signal()
         m.d.comb += [
             line_write.addr.eq(job.line),
-            line_write.en.eq(fills | claims | (valid & (job.job == Job.CLOSE))
+            line_write.en.eq(fills | claims
+                             | (valid & ((job.job == Job.CLOSE) | (job.job == Job.RECLAIM)))
                              | (raises & ~job.in_slot & ~job.in_root)),
             line_write.data.eq(Mux(fills, slot_data, changed)),
             slot_changes.eq(evicts | (raises & job.in_slot)),
@@ -248,6 +251,8 @@ class Contents(wiring.Component):
                 after.tag[close.place].eq(close.tag),
                 after.valid.eq(before.valid | (1 << close.place)),
             ]
+        with m.Elif(job.job == Job.RECLAIM):
+            m.d.comb += [after.owner.eq(0), after.valid.eq(0)]
         with m.Else():
             m.d.comb += after.owner.eq(job.domain)
         with m.If(job.job != Job.RAISE):

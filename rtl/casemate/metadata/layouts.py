@@ -33,6 +33,8 @@ class Operation(enum.Enum, shape=3):
     """A walk is over: into the cache with what it fetched, or away with it."""
     SWEEP = 5
     """A way of the cache is written back or dropped."""
+    RECLAIM = 6
+    """A granule is taken back from its owner."""
 
 
 def leaf_layout(config: EngineConfig) -> data.StructLayout:

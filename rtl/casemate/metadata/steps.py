@@ -1,4 +1,4 @@
-"""The unit's pipeline: chooses an operation, looks it up, decides what becomes of it."""
+"""Looks up what each operation names, and decides what becomes of it."""
 
 from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
@@ -8,20 +8,17 @@ from ..config import EngineConfig
 from .contents import Job, job_layout
 from .directory import Directory
 from .entry import peer_count
-from .interface import Access, Outcome, access_layout, close_layout
-from .layouts import Operation, operation_layout, parent_index, set_of
+from .interface import Outcome
+from .layouts import Operation, index_bits, operation_layout
 from .pins import Pins
-from .table import NodeTable, named_node_layout
+from .reclaimer import leaf_request_layout
+from .table import NodeTable
 
 __all__ = ["Steps"]
 
 
 class Steps(wiring.Component):
-    """One operation per cycle. Latency: 1 cycle until it is looked up; its job is then done next.
-
-    First come the ends of writes, then accesses that were parked, entries that want a counter, new
-    accesses, walks that leave, the sweeper. Nothing leaves, and so drives a leaf out of the cache,
-    while an access that waited for a leaf is about to look: it finds what it waited for.
+    """One operation per cycle: looked up in the cycle in which it comes, its job is done next.
 
     Parameters
     ----------
@@ -30,37 +27,24 @@ class Steps(wiring.Component):
 
     Members
     -------
-    close: In(stream.Signature(close_layout(config), always_ready=True))
-    retry, access: In(stream.Signature(access_layout(config)))
-    request, leave: In(stream.Signature(named_node_layout(config)))
-    sweep: In(stream.Signature(operation_layout(config)))
-    retry_first, retry_asked, retry_hinted: In(1)
-        The access on ``retry`` was never looked up; wants no hint any more; had one.
-    eager: In(1)
-        An access that waited for a leaf is about to look.
+    i: In(stream.Signature(operation_layout(config), always_ready=True))
     locked: In(1)
         Accesses are refused.
-    enable: In(1)
-        The unit is ready.
     job: Out(stream.Signature(job_layout(config), always_ready=True))
-    job_close: Out(close_layout(config))
     park: Out(1), park_id: Out(entry_id_bits), park_on: Out(range(peers + 1))
         An access must wait; ``park_on`` is also that of an entry.
     ask: Out(1)
         With ``park``: a hint is looked for meanwhile.
     swept: Out(1), again: Out(1)
         End of the sweeper's operation.
+    reclaimed, reclaim_refused, reclaim_park, reclaim_again: Out(1), seat: Out
+        What became of a leaf to be reclaimed; see ``Reclaimer``.
     hit, evicted: Out(1)
         For the statistics: an access found its leaf in the cache when it came; a leaf or node is
         written back.
     """
 
-    close: stream.Interface
-    retry: stream.Interface
-    access: stream.Interface
-    request: stream.Interface
-    leave: stream.Interface
-    sweep: stream.Interface
+    i: stream.Interface
     job: stream.Interface
 
     def __init__(self, config: EngineConfig, *, directory: Directory, table: NodeTable,
@@ -68,96 +52,22 @@ class Steps(wiring.Component):
         self._config = config
         self._directory, self._table, self._pins = directory, table, pins
         peers = peer_count(config)
-        access, node = (stream.Signature(layout(config))
-                        for layout in (access_layout, named_node_layout))
         super().__init__({
-            "close": In(stream.Signature(close_layout(config), always_ready=True)),
-            "retry": In(access), "access": In(access), "request": In(node), "leave": In(node),
-            "sweep": In(stream.Signature(operation_layout(config))),
-            "retry_first": In(1), "retry_asked": In(1), "retry_hinted": In(1),
-            "eager": In(1), "locked": In(1), "enable": In(1),
-            "job": Out(stream.Signature(job_layout(config), always_ready=True)),
-            "job_close": Out(close_layout(config)),
+            "i": In(stream.Signature(operation_layout(config), always_ready=True)),
+            "locked": In(1), "job": Out(stream.Signature(job_layout(config), always_ready=True)),
             "park": Out(1), "park_id": Out(config.entry_id_bits), "park_on": Out(range(peers + 1)),
             "ask": Out(1), "swept": Out(1), "again": Out(1),
+            "reclaimed": Out(1), "reclaim_refused": Out(1), "reclaim_park": Out(1),
+            "reclaim_again": Out(1), "seat": Out(leaf_request_layout(config)["seat"].shape),
             "hit": Out(1), "evicted": Out(1),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        self._operation = Signal(operation_layout(self._config))
-        self._valid = Signal()
-        self._choose(m)
-        self._decide(m)
-        return m
-
-    # -- the choice --------------------------------------------------------------------------
-
-    def _access(self, payload: Value) -> list:
-        """Assign the operation of an access."""
-        config, chosen = self._config, self._chosen
-        place_bits = (config.leaf.lines - 1).bit_length()
-        leaf = payload.line[place_bits:]
-        return [
-            chosen.operation.eq(Operation.ACCESS), chosen.level.eq(0), chosen.index.eq(leaf),
-            chosen.source.eq(payload.id), chosen.place.eq(payload.line[:place_bits]),
-            chosen.write.eq(payload.access == Access.WRITE), chosen.domain.eq(payload.domain),
-            chosen.claim.eq(payload.claim), chosen.set.eq(set_of(config, 0, leaf)),
-        ]
-
-    def _choose(self, m: Module) -> None:
-        config, pins = self._config, self._pins
-        self._chosen = chosen = Signal(operation_layout(config))
-        valid = Signal()
-        close, request, leave = self.close, self.request.payload, self.leave.payload
-        quiet = Signal()  # nobody who waited for a leaf is about to look, or looking
-        m.d.comb += [
-            pins.entry.eq(close.payload.entry), pins.unpin.eq(close.valid),
-            pins.unpin_entry.eq(close.payload.entry),
-            quiet.eq(~self.eager & ~(self._valid & (
-                (self._operation.operation == Operation.ACCESS)
-                | (self._operation.operation == Operation.LEAVE)))),
-        ]
-        with m.If(close.valid & close.payload.store):
-            m.d.comb += [
-                valid.eq(1), chosen.operation.eq(Operation.CLOSE), chosen.set.eq(pins.set),
-                chosen.way.eq(pins.way)]
-        with m.Elif(~self.enable):
-            pass
-        with m.Elif(self.retry.valid):
-            m.d.comb += [valid.eq(1), self.retry.ready.eq(1), *self._access(self.retry.payload),
-                         chosen.first.eq(self.retry_first), chosen.asked.eq(self.retry_asked),
-                         chosen.hinted.eq(self.retry_hinted)]
-        with m.Elif(self.request.valid):
-            m.d.comb += [
-                valid.eq(1), self.request.ready.eq(1), chosen.source.eq(request.entry),
-                chosen.operation.eq(Mux(request.write_back, Operation.RAISE, Operation.GET)),
-            ]
-            for level in range(config.levels):
-                index, place = parent_index(config, level, request.index)
-                with m.If(request.level == level):
-                    m.d.comb += [
-                        chosen.level.eq(level + 1), chosen.index.eq(index), chosen.place.eq(place),
-                        chosen.set.eq(set_of(config, level + 1, index))]
-        with m.Elif(self.access.valid):
-            m.d.comb += [valid.eq(1), self.access.ready.eq(1), *self._access(self.access.payload),
-                         chosen.first.eq(1)]
-        with m.Elif(self.leave.valid & quiet):
-            m.d.comb += [
-                valid.eq(1), self.leave.ready.eq(1), chosen.operation.eq(Operation.LEAVE),
-                chosen.source.eq(leave.entry), chosen.level.eq(leave.level),
-                chosen.index.eq(leave.index), chosen.set.eq(
-                    set_of(config, leave.level, leave.index))]
-        with m.Elif(self.sweep.valid):
-            m.d.comb += [valid.eq(1), self.sweep.ready.eq(1), chosen.eq(self.sweep.payload)]
-        m.d.sync += [self._valid.eq(valid), self._operation.eq(chosen),
-                     self.job_close.eq(close.payload)]
-
-    # -- the decision ------------------------------------------------------------------------
-
-    def _decide(self, m: Module) -> None:
+        # The leaf whose open writes hold up its reclaiming: no further ones are opened.
+        self._closing, self._closing_index = Signal(), Signal(index_bits(self._config))
         directory, table, pins = self._directory, self._table, self._pins
-        operation, job = self._operation, self.job.payload
+        operation, job = self.i.payload, self.job.payload
         ways = len(directory.pinned)
         m.d.comb += [
             directory.set.eq(operation.set), directory.level.eq(operation.level),
@@ -171,7 +81,8 @@ class Steps(wiring.Component):
             table.poison_response.eq(table.found_state.response),
             table.free_entry.eq(operation.source), table.stay_entry.eq(operation.source),
             table.park_on.eq(self.park_on),
-            self.park_id.eq(operation.source), self.park_on.eq(table.found_peer),
+            self.seat.eq(operation.source), self.park_id.eq(operation.source),
+            self.park_on.eq(table.found_peer),
             job.source.eq(operation.source), job.place.eq(operation.place),
             job.write.eq(operation.write), job.domain.eq(operation.domain),
             job.claim.eq(operation.claim), job.line.eq(operation.set * ways + directory.way),
@@ -182,7 +93,7 @@ class Steps(wiring.Component):
             job.root.eq(operation.index), job.parent.eq(table.found_peer),
             job.response.eq(table.found_state.response), job.hinted.eq(operation.hinted),
         ]
-        with m.If(self._valid):
+        with m.If(self.i.valid):
             with m.Switch(operation.operation):
                 with m.Case(Operation.ACCESS):
                     self._decide_access(m)
@@ -197,6 +108,9 @@ class Steps(wiring.Component):
                     self._decide_leave(m)
                 with m.Case(Operation.SWEEP):
                     self._decide_sweep(m)
+                with m.Case(Operation.RECLAIM):
+                    self._decide_reclaim(m)
+        return m
 
     def _miss(self, m: Module, park: Signal, *, write_back: bool) -> None:
         """Take an entry to fetch what was looked up, or wait for a free one."""
@@ -215,13 +129,13 @@ class Steps(wiring.Component):
             directory.touch.eq(1), directory.change.eq(dirty),
             directory.change_way.eq(directory.way), directory.change_state.valid.eq(1),
             directory.change_state.dirty.eq(1), directory.change_state.level.eq(
-                self._operation.level),
-            directory.change_state.index.eq(self._operation.index),
+                self.i.payload.level),
+            directory.change_state.index.eq(self.i.payload.index),
         ]
 
     def _decide_access(self, m: Module) -> None:
         directory, table = self._directory, self._table
-        operation, job, found = self._operation, self.job.payload, table.found_state
+        operation, job, found = self.i.payload, self.job.payload, table.found_state
         with m.If(self.locked):
             m.d.comb += [self.job.valid.eq(1), job.job.eq(Job.REFUSE),
                          job.outcome.eq(Outcome.FAILED)]
@@ -231,6 +145,9 @@ class Steps(wiring.Component):
                 self.job.valid.eq(1), job.job.eq(Job.REFUSE),
                 job.outcome.eq(Mux(table.found & found.failed & found.response[1],
                                    Outcome.BUS_ERROR, Outcome.FAILED))]
+        with m.Elif(operation.write & self._closing & (operation.index == self._closing_index)):
+            m.d.comb += [self.job.valid.eq(1), job.job.eq(Job.REFUSE),
+                         job.outcome.eq(Outcome.DENIED)]
         with m.Elif(directory.hit):
             self._touch(m, dirty=operation.write)
             m.d.comb += [self.job.valid.eq(1), job.job.eq(Job.ANSWER), self.hit.eq(operation.first),
@@ -253,7 +170,7 @@ class Steps(wiring.Component):
         directory, table, job = self._directory, self._table, self.job.payload
         found = table.found_state
         m.d.comb += job.job.eq(Job.GET)
-        with m.If(self._operation.level == self._config.levels):
+        with m.If(self.i.payload.level == self._config.levels):
             m.d.comb += [self.job.valid.eq(1), job.in_root.eq(1), job.trusted.eq(1)]
         with m.Elif(directory.hit):
             self._touch(m, dirty=0)
@@ -271,7 +188,7 @@ class Steps(wiring.Component):
         directory, table, job = self._directory, self._table, self.job.payload
         found = table.found_state
         m.d.comb += [job.job.eq(Job.RAISE), job.trusted.eq(1)]
-        with m.If(self._operation.level == self._config.levels):
+        with m.If(self.i.payload.level == self._config.levels):
             m.d.comb += [self.job.valid.eq(1), job.in_root.eq(1)]
         with m.Elif(directory.hit):
             self._touch(m, dirty=1)
@@ -291,7 +208,7 @@ class Steps(wiring.Component):
         m.d.comb += [
             table.allocate.eq(1), table.allocate_fetch.eq(0), table.allocate_index.eq(state.index),
             self.job.valid.eq(1), job.job.eq(Job.EVICT), job.slot.eq(table.pool_entry),
-            job.line.eq(self._operation.set * len(directory.pinned) + way),
+            job.line.eq(self.i.payload.set * len(directory.pinned) + way),
             directory.change.eq(1), directory.change_way.eq(way),
             directory.change_state.eq(0), self.evicted.eq(1),
         ]
@@ -302,7 +219,7 @@ class Steps(wiring.Component):
         A node need not stay: whoever waited has its counter. A leaf must, so that writes find it.
         """
         directory, table, job = self._directory, self._table, self.job.payload
-        operation, found, victim = self._operation, table.found_state, directory.victim_state
+        operation, found, victim = self.i.payload, table.found_state, directory.victim_state
         m.d.comb += [table.pool_level.eq(victim.level), table.pool_write_back.eq(1)]
         with m.If(found.failed | self.locked):
             m.d.comb += table.free.eq(1)
@@ -322,7 +239,7 @@ class Steps(wiring.Component):
 
     def _decide_sweep(self, m: Module) -> None:
         directory, table = self._directory, self._table
-        operation, state = self._operation, directory.look_state
+        operation, state = self.i.payload, directory.look_state
         pinned = directory.pinned.bit_select(operation.way, 1)
         m.d.comb += [self.swept.eq(1), table.pool_write_back.eq(1)]
         with m.If(state.valid & (state.level == operation.level) & (state.dirty | operation.drop)):
@@ -334,3 +251,26 @@ class Steps(wiring.Component):
                 self._evict(m, operation.way, state)
             with m.Else():
                 m.d.comb += self.again.eq(1)
+
+    def _decide_reclaim(self, m: Module) -> None:
+        """As for a write; a leaf with an open write must come again: its line would be valid."""
+        directory, table = self._directory, self._table
+        mine = self.i.payload.index == self._closing_index
+        with m.If(self.locked | ((self.reclaimed | self.reclaim_refused) & mine)):
+            m.d.sync += self._closing.eq(0)
+        with m.If(self.locked):
+            m.d.comb += self.reclaim_refused.eq(1)
+        with m.Elif(directory.hit & directory.pinned.bit_select(directory.way, 1)):
+            m.d.comb += self.reclaim_again.eq(1)
+            with m.If(~self._closing):
+                m.d.sync += [self._closing.eq(1), self._closing_index.eq(self.i.payload.index)]
+        with m.Elif(directory.hit):
+            self._touch(m, dirty=1)
+            m.d.comb += [self.job.valid.eq(1), self.job.payload.job.eq(Job.RECLAIM),
+                         self.reclaimed.eq(1)]
+        with m.Elif(table.found & table.found_state.failed):
+            m.d.comb += self.reclaim_refused.eq(1)
+        with m.Elif(table.found):
+            m.d.comb += self.reclaim_park.eq(1)
+        with m.Else():
+            self._miss(m, self.reclaim_park, write_back=False)

@@ -8,10 +8,12 @@ from ..aes.signature import RoundKeyWrite
 from ..config import EngineConfig
 from .accesses import Accesses
 from .checker import Checker
+from .choice import Choice
 from .contents import Contents
 from .directory import Directory
 from .interface import MetadataSignature, failure_layout
 from .pins import Pins
+from .reclaimer import Reclaimer, reclaim_layout
 from .root import RootDoor
 from .steps import Steps
 from .sweeper import Sweeper
@@ -54,6 +56,9 @@ class MetadataUnit(wiring.Component):
     flush, invalidate: In(1), busy: Out(1)
         Begin to write back everything, or to empty the cache as well; until it is done, or the
         unit is locked.
+    reclaim: In(stream.Signature(reclaim_layout(config))), reclaim_failed: Out(1)
+        Granules to be taken back from their owners; see ``Reclaimer``. Ready when the last range is
+        done: what comes later finds them without an owner.
     round_key: In(RoundKeyWrite(1))
         Round keys of K4.
     ready: Out(1)
@@ -67,6 +72,7 @@ class MetadataUnit(wiring.Component):
 
     data_path: wiring.PureInterface
     failure: stream.Interface
+    reclaim: stream.Interface
     locked: Signal
     ready: Signal
 
@@ -75,6 +81,7 @@ class MetadataUnit(wiring.Component):
         super().__init__({
             "data_path": In(MetadataSignature(config)),
             "failure": Out(stream.Signature(failure_layout(config))),
+            "reclaim": In(stream.Signature(reclaim_layout(config))), "reclaim_failed": Out(1),
             "locked": In(1), "flush": In(1), "invalidate": In(1), "busy": Out(1),
             "round_key": In(RoundKeyWrite(1)), "ready": Out(1), "idle": Out(1),
             "statistics": Out(statistics_layout()), "door": In(RootDoor(config)),
@@ -86,21 +93,26 @@ class MetadataUnit(wiring.Component):
         m.submodules.directory = directory = Directory(config)
         m.submodules.table = table = NodeTable(config)
         m.submodules.pins = pins = Pins(config)
+        m.submodules.choice = choice = Choice(config, pins=pins)
         m.submodules.steps = steps = Steps(config, directory=directory, table=table, pins=pins)
         m.submodules.accesses = accesses = Accesses(config)
         m.submodules.contents = contents = Contents(config)
         m.submodules.checker = checker = Checker(config)
         m.submodules.sweeper = sweeper = Sweeper(config)
+        m.submodules.reclaimer = reclaimer = Reclaimer(config)
 
         connect(m, flipped(self.round_key), checker.round_key)
         connect(m, flipped(self.door), contents.door)
         connect(m, table.failure, flipped(self.failure))
-        connect(m, accesses.retry, steps.retry)
-        connect(m, table.request, steps.request)
-        connect(m, table.leave, steps.leave)
-        connect(m, sweeper.o, steps.sweep)
+        connect(m, accesses.retry, choice.retry)
+        connect(m, table.request, choice.request)
+        connect(m, table.leave, choice.leave)
+        connect(m, sweeper.o, choice.sweep)
+        connect(m, flipped(self.reclaim), reclaimer.i)
+        connect(m, reclaimer.o, choice.reclaim)
         connect(m, table.pad, checker.pad)
         connect(m, table.seal, checker.seal)
+        connect(m, choice.o, steps.i)
         connect(m, steps.job, contents.i)
         connect(m, checker.slot, contents.row)
         connect(m, checker.read, contents.read)
@@ -111,19 +123,25 @@ class MetadataUnit(wiring.Component):
             if theirs is not contents.answer:
                 m.d.comb += theirs.ready.eq(ours.ready)
         m.d.comb += [
-            steps.close.valid.eq(path.close.valid), steps.close.payload.eq(path.close.payload),
+            choice.close.valid.eq(path.close.valid), choice.close.payload.eq(path.close.payload),
             checker.row.valid.eq(path.row.valid), checker.row.payload.eq(path.row.payload),
             path.row.ready.eq(checker.row.ready),
             accesses.i.valid.eq(path.access.valid), accesses.i.payload.eq(path.access.payload),
             path.access.ready.eq(accesses.i.ready),
-            steps.access.valid.eq(path.access.valid), steps.access.payload.eq(path.access.payload),
-            accesses.direct.eq(steps.access.ready),
+            choice.access.valid.eq(path.access.valid),
+            choice.access.payload.eq(path.access.payload),
+            accesses.direct.eq(choice.access.ready),
         ]
 
         m.d.comb += [
             self.ready.eq(directory.ready & contents.ready & checker.loaded),
-            steps.enable.eq(self.ready), steps.locked.eq(self.locked),
-            steps.eager.eq(accesses.eager),
+            choice.enable.eq(self.ready), steps.locked.eq(self.locked),
+            choice.eager.eq(accesses.eager | reclaimer.eager),
+            reclaimer.done.eq(steps.reclaimed), reclaimer.refused.eq(steps.reclaim_refused),
+            reclaimer.park.eq(steps.reclaim_park), reclaimer.again.eq(steps.reclaim_again),
+            reclaimer.seat.eq(steps.seat), reclaimer.park_on.eq(steps.park_on),
+            reclaimer.over.eq(table.over), reclaimer.room.eq(table.walk_room),
+            reclaimer.stop.eq(self.locked), self.reclaim_failed.eq(reclaimer.failed),
             accesses.locked.eq(self.locked), accesses.room.eq(table.walk_room),
             accesses.here.eq(table.here), accesses.trusted.eq(table.trusted),
             accesses.over.eq(table.over),
@@ -131,7 +149,7 @@ class MetadataUnit(wiring.Component):
             accesses.park_on.eq(steps.park_on), accesses.ask.eq(steps.ask),
             accesses.told.eq(contents.told), accesses.told_id.eq(contents.told_id),
             accesses.told_hint.eq(contents.told_hint), path.confirm.eq(accesses.confirm),
-            contents.close.eq(steps.job_close), contents.look_entry.eq(checker.look_entry),
+            contents.close.eq(choice.closed), contents.look_entry.eq(checker.look_entry),
             checker.old.eq(contents.old), checker.new.eq(contents.new),
             checker.address.eq(table.address_of(
                 checker.address_entry.level, checker.address_entry.index)),
@@ -158,10 +176,11 @@ class MetadataUnit(wiring.Component):
             self.busy.eq(sweeper.busy), sweeper.done.eq(steps.swept),
             sweeper.again.eq(steps.again), sweeper.written.eq(table.write_backs_idle),
             sweeper.stop.eq(self.locked),
-            self.idle.eq(table.idle & ~sweeper.busy),
+            self.idle.eq(table.idle & ~sweeper.busy & ~reclaimer.busy),
             self.statistics.access.eq(path.access.valid & path.access.ready),
-            steps.retry_first.eq(accesses.retry_first), steps.retry_asked.eq(accesses.retry_asked),
-            steps.retry_hinted.eq(accesses.retry_hinted),
+            choice.retry_first.eq(accesses.retry_first),
+            choice.retry_asked.eq(accesses.retry_asked),
+            choice.retry_hinted.eq(accesses.retry_hinted),
             self.statistics.hit.eq(steps.hit), self.statistics.evicted.eq(steps.evicted),
         ]
         return m
