@@ -17,9 +17,9 @@ OKAY, SLVERR = 0, 2
 class EngineBench:
     """Answers come in ``reads`` and ``writes``, by the number of the request."""
 
-    def __init__(self, config=CONFIG, optimise="-O0"):
+    def __init__(self, config=CONFIG, sim=None):
         self.config = config
-        self.sim = NativeComponent(Casemate(config), optimise=optimise)
+        self.sim = sim or NativeComponent(Casemate(config), optimise="-O0")
         self.size = config.data_bits // 8
         self.restart()
 

@@ -164,6 +164,26 @@ def test_a_destruction_drops_what_is_in_flight_and_takes_at_most_100_cycles(benc
     assert engine.status["alert_integrity"] == 0
 
 
+@pytest.mark.parametrize("moment", [None, 2, 40, 80, 150])
+def test_a_destruction_takes_at_most_100_cycles_whatever_goes_on(bench, engine, moment):
+    for domain in (5, 6, 7):
+        engine.create(domain)
+        bench.done(bench.write(domain, 8 * domain, bytes(LINE_BYTES)))
+    if moment is not None:  # meanwhile the third domain misses
+        bench.read(5, 40, id_=1)
+        for _ in range(moment):
+            bench.step()
+    engine.write("domain", domain=7)
+    start = bench.cycle
+    engine.write("domain_command", destroy=1)
+    while engine.read("domain_command")["destroy"]:
+        pass
+    print(f"destroy: {bench.cycle - start} cycles")
+    assert bench.cycle - start <= 100
+    with pytest.raises(CommandError, match="unknown"):
+        engine.query(7)
+
+
 def test_the_driver_knows_its_engine(bench, engine):
     assert engine.version.count(".") == 2
     with pytest.raises(DriverError, match="register digest"):
