@@ -3,7 +3,7 @@
 Two copies of the key manager, each with its registers, get the same inputs at all times but
 different root keys. Everything that leaves them is compared in every cycle: the AXI4-Lite bus,
 interrupt and alert, look-ups and locks, all ready and valid signals, and when which round key is
-written where; but not what is written. The reset may come at any time.
+written where, and for whom it was derived; but not what is written. The reset may come at any time.
 
 AES and the derivation are the real ones. One thing is cut: whether K2 equals K1 is a free input
 that both copies share. It is observable (an alert, and the keys are erased) and true for one root
@@ -68,7 +68,7 @@ class FreeKdf(wiring.Component):
             user.key.valid.eq(held & ~late),
         ]
         key = Signal(CONFIG.aes_bits)
-        m.d.comb += key.eq(AnySeq(CONFIG.aes_bits) ^ user.request.payload.as_value())
+        m.d.comb += key.eq(AnySeq(CONFIG.aes_bits))
         with m.If(self.root_key.valid & self.nonce.valid):
             m.d.sync += taken.eq(1)
         m.d.sync += late.eq(0)
@@ -112,6 +112,7 @@ class Copy(Elaboratable):
                 if path[0] not in inner:
                     yield (part, *path), member.flow, value
         yield ("keys", "alert"), Out, self.alert
+        yield ("kdf", "request"), Out, self.keys.kdf.user.request.payload
 
 
 class Secrecy(Elaboratable):

@@ -3,6 +3,10 @@
 import random
 
 import pytest
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In
+from casemate.key_manager.kdf import KdfSignature
 from casemate.key_manager.layouts import KeyState
 from manager_bench import CONFIG, DOMAINS, ManagerBench
 
@@ -267,3 +271,87 @@ def test_random_traffic_finds_the_keys_that_a_model_expects(built, seed):
             del live[domain]
         counts["destroyed" if command == "DESTROY" else "rekeyed"] += 1
     assert all(count > 20 for count in counts.values()), counts
+
+
+def full(bench):
+    """A domain in every slot; return the slots in the order of their last use."""
+    slots = []
+    for domain in range(1, SLOTS + 1):
+        bench.command("CREATE", domain)
+        slots.append(bench.access(domain)[0])
+    bench.command("CREATE", 20)
+    return slots
+
+
+def test_when_all_slots_are_in_use_the_one_used_least_recently_is_drained(ready):
+    slots = full(ready)
+    ready.inputs |= {"in_use": (1 << SLOTS) - 1, "read_domain": 20, "read_valid": 1}
+    for _ in range(100):
+        assert ready.step()["read_wait"]
+    # Its domain is held up, the others are not.
+    for domain in range(1, SLOTS + 1):
+        ready.inputs |= {"write_domain": domain, "write_valid": 1}
+        assert ready.step()["write_wait"] == (domain == 1)
+    ready.inputs |= {"write_valid": 0, "in_use": (1 << SLOTS) - 1 & ~(1 << slots[0])}
+    assert ready.until(lambda out: not out["read_wait"]) <= 400
+    assert ready.holds(slots[0], 20, 0)
+
+
+def test_a_slot_that_becomes_idle_first_is_taken_instead(ready):
+    slots = full(ready)
+    ready.inputs |= {"in_use": (1 << SLOTS) - 1, "read_domain": 20, "read_valid": 1}
+    for _ in range(50):
+        ready.step()
+    ready.inputs |= {"in_use": (1 << SLOTS) - 1 & ~(1 << slots[2])}
+    ready.until(lambda out: not out["read_wait"])
+    assert ready.holds(slots[2], 20, 0)
+    ready.inputs |= {"read_valid": 0}
+    assert ready.access(1, "write") == (slots[0], 0)  # it has its slot again
+
+
+class SameKey(wiring.Component):
+    """A derivation that always gives one key."""
+
+    def __init__(self):
+        super().__init__({
+            "root_key": In(stream.Signature(256)), "nonce": In(stream.Signature(128)),
+            "user": In(KdfSignature(CONFIG.aes_bits))})
+
+    def elaborate(self, platform):
+        m = Module()
+        user, held = self.user, Signal()
+        m.d.comb += [
+            self.root_key.ready.eq(1), self.nonce.ready.eq(1), user.ready.eq(1),
+            user.idle.eq(~held), user.request.ready.eq(~held), user.key.valid.eq(held),
+            user.key.payload.eq(0x1234567890ABCDEF << 64)]
+        m.d.sync += held.eq(Mux(held, ~user.key.ready, user.request.valid))
+        return m
+
+
+def test_equal_keys_for_data_and_tweaks_are_refused_with_an_alert():
+    bench = ManagerBench(kdf=SameKey())
+    bench.boot()
+    bench.command("CREATE", 5)
+    bench.inputs |= {"read_domain": 5, "read_valid": 1}
+    bench.until(lambda out: out["alert"], 300)
+    assert not any(bench.keys["tweak", slot] for slot in range(SLOTS))  # it was never loaded
+    bench.until(lambda out: out["idle"])
+    assert bench.alerts == 1
+    assert bench.step()["state"] == KeyState.ERASED.value
+    assert all(bench.erased(slot) for slot in range(SLOTS))
+
+
+def test_a_generation_is_never_used_twice(ready):
+    # As many generations as 32 bits have cannot be tried: what is counted must be seen to grow.
+    ready.command("CREATE", 5)
+    keys = set()
+    for generation in range(1, 20):
+        command = ("REKEY", "DESTROY")[generation % 3 == 0]
+        assert ready.command(command, 5)[0] == "DONE"
+        if command == "DESTROY":
+            ready.command("CREATE", 5)
+        assert ready.command("QUERY", 5)[1]["outcome_entry_generation"] == generation
+        slot, _ = ready.access(5)
+        assert ready.holds(slot, 5, generation)
+        keys.add(ready.key("data", slot))
+    assert len(keys) == 19

@@ -95,7 +95,7 @@ class KeyManager(wiring.Component):
                  comparator: wiring.Component | None = None):
         assert config.keys is not None
         self._config, self._domains = config, config.keys.domains
-        self._kdf, self._comparator = kdf or Kdf(aes_bits=config.aes_bits), comparator
+        self.kdf, self._comparator = kdf or Kdf(aes_bits=config.aes_bits), comparator
         slots = config.domain_slots
         super().__init__({
             "root_key": In(stream.Signature(ROOT_KEY_BITS)),
@@ -113,7 +113,7 @@ class KeyManager(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, slots = self._config, self._config.domain_slots
-        m.submodules.kdf = kdf = self._kdf
+        m.submodules.kdf = kdf = self.kdf
         m.submodules.nonce = nonce = NonceCollector()
         m.submodules.domains = domains = DomainTable(self._domains)
         m.submodules.slots = table = SlotTable(config)
