@@ -87,18 +87,13 @@ class ManagerBench:
         """One burst: return its slot (None if refused), and the cycles that it waited."""
         self.inputs |= {f"{channel}_domain": domain, f"{channel}_valid": 1}
         waited = 0
-        while (out := self.dut_peek(channel))[f"{channel}_wait"]:
-            self.step()
+        while self.step()[f"{channel}_wait"]:
             waited += 1
             assert waited < patience
         self.inputs |= {f"{channel}_taken": 1}
         out = self.step()
         self.inputs |= {f"{channel}_taken": 0, f"{channel}_valid": 0}
         return (out[f"{channel}_slot"] if out[f"{channel}_known"] else None), waited
-
-    def dut_peek(self, channel):
-        """Outputs of the next cycle, which happens: what depends on nothing that follows."""
-        return self.step()
 
     def holds(self, slot, domain, generation):
         """Whether a slot's ciphers hold the keys of a domain."""
