@@ -12,6 +12,7 @@ from casemate_sim.model.keys import derive_key
 from Crypto.Cipher import AES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inspected import Inspected
 
 NAMES = ("K1", "K2", "K3", "K4")
 
@@ -178,3 +179,18 @@ def test_the_cipher_agrees_with_the_library(seed):
         for _ in range(50):
             block = rng.randbytes(16)
             assert encrypt(block) == AES.new(key, AES.MODE_ECB).encrypt(block)
+
+
+def test_an_erased_kdf_holds_nothing_but_zeros_when_it_says_so():
+    dut = Inspected(Kdf(aes_bits=128))
+    given = {"root_key": 2**255 - 19, "root_key_valid": 1, "nonce": 2**127 - 1, "nonce_valid": 1}
+    while not dut.step(given)["root_key_ready"]:
+        pass
+    while not dut.step({})["user_ready"]:
+        pass
+    rows = {name for name, _, value in dut.contents() if "[" in name and value}
+    assert len(rows) == 4
+    while not dut.step({"user_erase": 1})["user_idle"]:
+        pass
+    assert not [name for name, _, value in dut.contents() if value and (
+        "[" in name or name in ("root", "subkey", "chain", "nonce", "key", "window", "state"))]
