@@ -21,6 +21,7 @@ __all__ = [
     "CipherConfig",
     "ConfigError",
     "EngineConfig",
+    "KeyManagerConfig",
     "LeafShape",
     "Region",
     "SBox",
@@ -176,6 +177,24 @@ class TreeConfig:
                  self.multiplier_stages, "1, 2 or 3")
 
 
+@dataclass(frozen=True, kw_only=True)
+class KeyManagerConfig:
+    """What derives the keys and gives them to domains.
+
+    Parameters
+    ----------
+    domains:
+        Domain IDs that can be created, 0 up to this number less one; a power of two from 16 to
+        4096.
+    """
+
+    domains: int = 1 << DOMAIN_BITS
+
+    def __post_init__(self) -> None:
+        _require(_is_power_of_two(self.domains) and 16 <= self.domains <= 1 << DOMAIN_BITS,
+                 "domains", self.domains, "a power of two from 16 to 4096")
+
+
 @dataclass(frozen=True)
 class Region:
     """A contiguous range of external DRAM: ``[base, base + size)`` in bytes."""
@@ -215,6 +234,9 @@ class EngineConfig:
     tree:
         What keeps the integrity tree; None builds an engine without the modes `integrity` and
         `full`.
+    keys:
+        What derives keys from a root key, creates and erases domains; needs a tree. None builds an
+        engine whose keys and slots are set at ports.
     aes_bits:
         AES key size: 128 or 256.
     data_bits:
@@ -247,6 +269,7 @@ class EngineConfig:
     leaf: LeafShape = field(default_factory=LeafShape)
     counter_bits: int = 52
     tree: TreeConfig | None = None
+    keys: KeyManagerConfig | None = None
     aes_bits: int = 128
     data_bits: int = 128
     address_bits: int = 40
@@ -270,6 +293,8 @@ class EngineConfig:
         if self.tree is not None:
             _require(self.root_counters <= 4096, "root_counters", self.root_counters,
                      "at most 4096 with a tree: the root is on the die")
+        _require(self.keys is None or self.tree is not None, "keys", self.keys,
+                 "a key manager needs a tree: it is controlled by the registers")
         _require(self.aes_bits in (128, 256), "aes_bits", self.aes_bits, "128 or 256")
         _require(self.data_bits in (64, 128, 256, 512), "data_bits", self.data_bits,
                  "64, 128, 256 or 512")
@@ -397,6 +422,9 @@ class EngineConfig:
     def digest(self) -> str:
         """16 hexadecimal digits that name this configuration, whatever it is called."""
         values = {key: value for key, value in self.as_dict().items() if key != "name"}
+        # An engine without a key manager is what it was before there was one.
+        if values["keys"] is None:
+            del values["keys"]
         return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -14,6 +14,9 @@ from .engine.core import Core
 from .engine.host_port import host_signature
 from .engine.keys import KeyLoader, key_layout
 from .engine.memory_port import memory_signature
+from .key_manager.manager import KeyManager
+from .key_manager.nonce import WORD_BITS
+from .key_manager.root_cipher import ROOT_KEY_BITS
 from .metadata.root import RootDoor
 from .metadata.unit import MetadataUnit
 
@@ -37,9 +40,11 @@ class Casemate(wiring.Component):
     m_axi: Out(memory_signature(config))
         AXI4 manager, the DRAM's side. Whole lines; the host's addresses are the DRAM's.
     key: In(stream.Signature(key_layout(config)))
-        Keys on their way in; nothing reads them back.
+        Without a key manager: keys on their way in; nothing reads them back.
     slot: In(stream.Signature(slot_layout(config), always_ready=True))
-        Settings of the domain slots.
+        Without a key manager: settings of the domain slots.
+    root_key: In(stream.Signature(256)), entropy: In(stream.Signature(32)), tamper: In(1)
+        With a key manager: see ``KeyManager``.
     idle: Out(1)
         Nothing is in flight, no key is being expanded: keys and slots may change.
     s_axil: In(LiteSignature(12))
@@ -56,8 +61,12 @@ class Casemate(wiring.Component):
         self._config = config
         super().__init__({
             "s_axi": In(host_signature(config)), "m_axi": Out(memory_signature(config)),
-            "key": In(stream.Signature(key_layout(config))),
-            "slot": In(stream.Signature(slot_layout(config), always_ready=True)),
+            **({
+                "key": In(stream.Signature(key_layout(config))),
+                "slot": In(stream.Signature(slot_layout(config), always_ready=True)),
+            } if config.keys is None else {
+                "root_key": In(stream.Signature(ROOT_KEY_BITS)),
+                "entropy": In(stream.Signature(WORD_BITS)), "tamper": In(1)}),
             "idle": Out(1),
             **({} if config.tree is None else {
                 "s_axil": In(LiteSignature(ADDRESS_BITS)), "irq": Out(1),
@@ -73,6 +82,9 @@ class Casemate(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        if self._config.keys is not None:
+            self._elaborate_keys(m)
+            return m
         m.submodules.core = core = Core(self._config)
         m.submodules.slots = slots = DomainSlots(self._config)
         m.submodules.keys = keys = KeyLoader(self._config)
@@ -89,15 +101,40 @@ class Casemate(wiring.Component):
             self._elaborate_tree(m, core, keys)
         return m
 
-    def _elaborate_tree(self, m: Module, core: Core, keys: KeyLoader) -> None:
+    def _elaborate_keys(self, m: Module) -> None:
+        """Build an engine that derives its own keys."""
+        m.submodules.core = core = Core(self._config)
+        m.submodules.keys = keys = KeyManager(self._config)
+        connect(m, flipped(self.s_axi), core.host)
+        connect(m, core.memory, flipped(self.m_axi))
+        connect(m, flipped(self.root_key), keys.root_key)
+        connect(m, flipped(self.entropy), keys.entropy)
+        connect(m, core.read_lookup, keys.read)
+        connect(m, core.write_lookup, keys.write)
+        connect(m, keys.data_key, core.data_key)
+        connect(m, keys.tweak_key, core.tweak_key)
+        self._elaborate_tree(m, core, keys)
+        csr, alert = m.submodules.csr, m.submodules.alert
+        connect(m, csr.domain_command, keys.command)
+        m.d.comb += [
+            keys.in_use.eq(core.in_use), keys.loading.eq(core.loading),
+            keys.locked.eq(alert.lock), keys.lock_all.eq(alert.lock_all),
+            keys.tamper.eq(self.tamper), alert.keys_lost.eq(keys.alert),
+            keys.engine_ready.eq(m.submodules.metadata.ready),
+            csr.domain_outcome.eq(keys.outcome), csr.key_state.eq(keys.state),
+            csr.boot_cycles.eq(keys.boot_cycles),
+        ]
+
+    def _elaborate_tree(self, m: Module, core: Core, keys: KeyLoader | KeyManager) -> None:
         """Add what authenticates, and what controls it."""
         config = self._config
         m.submodules.metadata = metadata = MetadataUnit(config)
         m.submodules.alert = alert = Alert(config)
         m.submodules.csr = csr = Csr(config)
         connect(m, core.tree, metadata.data_path)
-        connect(m, keys.tag, core.tag_key)
-        connect(m, keys.node, metadata.round_key)
+        managed = config.keys is not None
+        connect(m, keys.tag_key if managed else keys.tag, core.tag_key)
+        connect(m, keys.node_key if managed else keys.node, metadata.round_key)
         connect(m, core.report, alert.report)
         connect(m, metadata.failure, alert.failure)
         connect(m, alert.log, csr.log)
@@ -108,7 +145,8 @@ class Casemate(wiring.Component):
         m.d.sync += lost.eq(core.reports_lost)
         m.d.comb += [
             self.idle.eq(core.idle & keys.idle & metadata.idle),
-            core.lock.eq(alert.lock), metadata.locked.eq(alert.lock_all),
+            core.lock.eq(alert.lock | keys.lock if managed else alert.lock),
+            metadata.locked.eq(alert.lock_all),
             alert.policy.eq(csr.policy),
             metadata.flush.eq(csr.sweep.valid & (csr.sweep.payload == Sweep.FLUSH)),
             metadata.invalidate.eq(csr.sweep.valid & (csr.sweep.payload == Sweep.INVALIDATE)),

@@ -26,6 +26,7 @@ from casemate.config import (
     CipherConfig,
     ConfigError,
     EngineConfig,
+    KeyManagerConfig,
     LeafShape,
     SBox,
     TreeConfig,
@@ -34,11 +35,11 @@ from casemate.config import (
 
 __all__ = ["config_dict", "find_config", "load_config"]
 
-_Table = CipherConfig | LeafShape | TreeConfig
+_Table = CipherConfig | KeyManagerConfig | LeafShape | TreeConfig
 
 _TABLES: dict[str, type[_Table]] = {
     "leaf": LeafShape, "data_cipher": CipherConfig, "tweak_cipher": CipherConfig,
-    "tree": TreeConfig, "pad_cipher": CipherConfig}
+    "tree": TreeConfig, "keys": KeyManagerConfig, "pad_cipher": CipherConfig}
 
 
 def config_dict(config: EngineConfig) -> dict[str, object]:
@@ -111,7 +112,7 @@ def _changes(base: EngineConfig | _Table, values: dict[str, object],
             if not isinstance(value, dict):
                 raise ConfigError(f"{where}{name} = {value!r} is not a table: write "
                                   f"[{where}{name}]")
-            # A preset without a tree gets the default one, changed.
+            # A preset without a tree, or without a key manager, gets the default one, changed.
             inner = getattr(base, name) or _TABLES[name]()
             changes[name] = dataclasses.replace(
                 inner, **_changes(inner, value, f"{where}{name}."))

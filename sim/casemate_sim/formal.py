@@ -28,7 +28,10 @@ from amaranth.back import rtlil
 
 from casemate_sim.toolchain import ToolError, find_tool
 
-__all__ = ["Proof", "ProofError", "assert_formal"]
+__all__ = ["SWEEPING", "Proof", "ProofError", "assert_formal"]
+
+SWEEPING = "abc &get; &scorr; &put; pdr"
+"""Engine that finds equal signals by induction before it proves the rest."""
 
 FOLDER = Path("build/formal")
 """Where a proof's files are kept, below the current directory."""
@@ -77,7 +80,7 @@ def _environment() -> dict[str, str]:
 
 def assert_formal(spec: Elaboratable, *, mode: Literal["bmc", "prove", "cover"] = "bmc",
                   depth: int = 20, engine: str | None = None, name: str | None = None,
-                  timeout: int = 600) -> Proof:
+                  timeout: int = 600, rows_as_registers: bool = False) -> Proof:
     """Prove the assertions of a specification, or reach its covers.
 
     Parameters
@@ -92,11 +95,16 @@ def assert_formal(spec: Elaboratable, *, mode: Literal["bmc", "prove", "cover"] 
         ``abc pdr``.
     engine:
         As SymbiYosys names it: ``smtbmc yices``, ``smtbmc z3``, ``abc pdr``, ``abc bmc3``. By
-        default ``abc pdr`` for ``prove``, ``smtbmc yices`` otherwise.
+        default ``abc pdr`` for ``prove``, ``smtbmc yices`` otherwise. ``SWEEPING`` first merges
+        signals that are equal at all times: for two copies of a design.
     name:
         Of the folder that keeps the files; the specification's class by default.
     timeout:
         Seconds until the proof is given up.
+    rows_as_registers:
+        A RAM's rows become registers before anything else; what is read behind the last row, and
+        what a read port shows before its first read, is zero. Without it that is anything, and
+        different in two copies of one RAM.
 
     Raises
     ------
@@ -124,7 +132,9 @@ def assert_formal(spec: Elaboratable, *, mode: Literal["bmc", "prove", "cover"] 
     source.write_text(text)
     script.write_text(
         f"[options]\nmode {mode}\ndepth {depth}\ntimeout {timeout}\n[engines]\n{engine}\n"
-        "[script]\nread_rtlil top.il\nprep -flatten -top top\n"
+        "[script]\nread_rtlil top.il\nprep -flatten -top top\n" + (
+            "memory_nordff\nmemory_map -formal\nsetundef -undriven -init -zero\n"
+            if rows_as_registers else "") +
         f"[files]\ntop.il {source.resolve()}\n")
     started = time.monotonic()
     command = [str(program), "-f", "-d", str(folder), str(script)]

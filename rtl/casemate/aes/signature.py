@@ -3,7 +3,10 @@
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
-__all__ = ["RoundKeyWrite"]
+__all__ = ["ERASE_ROUND", "RoundKeyWrite"]
+
+ERASE_ROUND = 15
+"""Number of a round key that no cipher has; writing it erases what was derived from a key."""
 
 
 class RoundKeyWrite(wiring.Signature):
@@ -17,7 +20,8 @@ class RoundKeyWrite(wiring.Signature):
     Members
     -------
     valid: Out(1), key: Out(range(keys)), round: Out(4), value: Out(128)
-        ``value`` is round key ``round`` (0 is the initial AddRoundKey's) of key ``key``.
+        ``value`` is round key ``round`` (0 is the initial AddRoundKey's) of key ``key``. Round
+        ``ERASE_ROUND`` is stored by no cipher: see ``Gmac``.
     """
 
     def __init__(self, keys: int):

@@ -28,6 +28,7 @@ class Alert(wiring.Component):
     DRAM, for a leaf or node     nothing                                    none
     version or counter used up   nothing; the write is refused              ``alert_fatal``
     any of them with ``fatal``   the engine, whatever the policy            ``alert_fatal`` too
+    keys, or the case            the engine, whatever the policy            ``alert_fatal``
     ===========================  =========================================  ===================
 
     Locks, alerts and events follow a failure by one cycle, its log entry by three or more. The log
@@ -40,6 +41,8 @@ class Alert(wiring.Component):
         From the data path; always accepted.
     failure: In(stream.Signature(failure_layout(config)))
         From the keeper of the metadata; always accepted.
+    keys_lost: In(1)
+        With a key manager: a pulse, all keys are being erased.
     lock: Out(domain_slots), lock_all: Out(1)
         One bit for each slot; all of them with ``lock_all``.
     alert_integrity: Out(1), alert_fatal: Out(1)
@@ -66,6 +69,7 @@ class Alert(wiring.Component):
             "access_error": Out(1), "integrity_error": Out(1), "bus_error": Out(1),
             "fatal_error": Out(1),
             "log": Out(stream.Signature(log_layout(config))), "log_lost": Out(1),
+            **({} if config.keys is None else {"keys_lost": In(1)}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -80,7 +84,8 @@ class Alert(wiring.Component):
             report.ready.eq(1), failure.ready.eq(1),
             bad_line.eq(report.valid & (report.payload.kind == ReportKind.LINE)),
             bad_node.eq(failure.valid & (failure.payload.failure == Failure.MAC)),
-            fatal.eq(failure.valid & failure.payload.fatal),
+            fatal.eq(failure.valid & failure.payload.fatal if self._config.keys is None else
+                     failure.valid & failure.payload.fatal | self.keys_lost),
             exhausted.eq((report.valid & (report.payload.kind == ReportKind.EXHAUSTED))
                          | (failure.valid & (failure.payload.failure == Failure.EXHAUSTED))),
             report_only.eq(self.policy == Policy.REPORT_ONLY),

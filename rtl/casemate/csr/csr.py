@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from ..alert.layouts import LogKind, Policy, log_layout
 from ..axi.lite import LITE_DATA_BITS, LiteSignature, LiteSubordinate
 from ..config import EngineConfig
+from ..key_manager.layouts import KeyCommand, KeyState, command_layout, outcome_layout
 from .file import RegisterFile
 from .registers import ADDRESS_BITS, INTERRUPTS, LOG_DEPTH, STATISTICS, block
 from .statistics import COUNTER_BITS, Statistics
@@ -46,12 +47,17 @@ class Csr(wiring.Component):
     integrity_error, access_error, bus_error, fatal_error: In(1)
         Pulses that become interrupts.
     events: In(event_layout())
+    domain_command: Out(stream.Signature(command_layout())), domain_outcome: In(outcome_layout())
+        With a key manager: commands, and what became of the last one.
+    key_state: In(KeyState), boot_cycles: In(32)
+        With a key manager.
     irq: Out(1)
         Level: an enabled interrupt has happened.
     """
 
     sweep: stream.Interface
     log: stream.Interface
+    domain_command: stream.Interface
 
     def __init__(self, config: EngineConfig):
         self._config = config
@@ -63,6 +69,10 @@ class Csr(wiring.Component):
             "log": In(stream.Signature(log_layout(config), always_ready=True)), "log_lost": In(1),
             "integrity_error": In(1), "access_error": In(1), "bus_error": In(1),
             "fatal_error": In(1), "events": In(event_layout()), "irq": Out(1),
+            **({} if config.keys is None else {
+                "domain_command": Out(stream.Signature(command_layout())),
+                "domain_outcome": In(outcome_layout()),
+                "key_state": In(KeyState), "boot_cycles": In(LITE_DATA_BITS)}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -91,6 +101,8 @@ class Csr(wiring.Component):
         sweep_done = self._sweep(m, registers)
         log_overflow = self._log(m, registers)
         self._statistics(m, file)
+        if self._config.keys is not None:
+            self._domains(m, registers)
 
         sources = {
             "integrity_error": self.integrity_error, "access_error": self.access_error,
@@ -126,6 +138,34 @@ class Csr(wiring.Component):
                 self.sweep.payload.eq(
                     Mux(command.invalidate_start, Sweep.INVALIDATE, Sweep.FLUSH))]
         return done
+
+    def _domains(self, m: Module, registers: object) -> None:
+        """Send commands to the key manager; show what it says."""
+        command, sent, outcome = (
+            registers.domain_command, self.domain_command, self.domain_outcome)
+        current = Signal(KeyCommand)
+        busy = sent.valid
+        with m.If(sent.ready):
+            m.d.sync += sent.valid.eq(0)
+        for each in KeyCommand:
+            name = each.name.lower()
+            m.d.comb += getattr(command, f"{name}_busy").eq(busy & (current == each))
+            with m.If(~busy & getattr(command, f"{name}_start")):
+                m.d.sync += [
+                    sent.valid.eq(1), current.eq(each),
+                    sent.payload.domain.eq(registers.domain.domain),
+                    sent.payload.encrypt.eq(registers.domain.encrypt),
+                    sent.payload.authenticate.eq(registers.domain.authenticate)]
+        m.d.comb += [
+            sent.payload.command.eq(current),
+            registers.key_state.state.eq(self.key_state),
+            registers.boot_cycles.cycles.eq(self.boot_cycles),
+            registers.domain_outcome.result.eq(outcome.result),
+            registers.domain_outcome.resident.eq(outcome.resident),
+            *(getattr(registers.domain_outcome, name).eq(outcome.entry[name])
+              for name in ("created", "encrypt", "authenticate")),
+            registers.domain_generation.generation.eq(outcome.entry.generation),
+        ]
 
     def _log(self, m: Module, registers: object) -> Signal:
         """Queue the error log; return the pulse that an entry was lost."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import __version__
 from ..alert.layouts import LogKind, Policy
 from ..config import DOMAIN_BITS, EngineConfig
+from ..key_manager.layouts import KeyCommand, KeyResult, KeyState
 from .description import Access, Block, Field, Register
 
 __all__ = ["ADDRESS_BITS", "INTERRUPTS", "LOG_DEPTH", "STATISTICS", "STATISTICS_OFFSET",
@@ -148,7 +149,7 @@ def _log() -> tuple[Register, ...]:
     )
 
 
-def _statistics() -> tuple[Register, ...]:
+def _statistics(config: EngineConfig) -> tuple[Register, ...]:
     registers = [Register(
         name="statistics", offset=0x40,
         text="Counters of 64 bits. Reads of the counters wait until a command is done.", fields=(
@@ -157,6 +158,8 @@ def _statistics() -> tuple[Register, ...]:
             Field(name="clear", bits=1, low=1, access=Access.COMMAND,
                   text="Set all counters to zero; with `snapshot`, in the same moment behind "
                   "it, so that no event is lost.")))]
+    if config.keys is not None:
+        registers += _keys()
     for index, (name, text) in enumerate(STATISTICS):
         for word, part in enumerate(("low", "high")):
             registers.append(Register(
@@ -166,7 +169,56 @@ def _statistics() -> tuple[Register, ...]:
     return tuple(registers)
 
 
+def _keys() -> tuple[Register, ...]:
+    def read(name: str, bits: int, low: int, text: str,
+             values: tuple[tuple[str, int], ...] = ()) -> Field:
+        return Field(name=name, bits=bits, low=low, access=Access.READ, text=text, values=values)
+
+    def names(enum: type[KeyState] | type[KeyResult]) -> tuple[tuple[str, int], ...]:
+        return tuple((each.name.lower(), each.value) for each in enum)
+
+    texts = {
+        KeyCommand.CREATE: "Create the domain, in the given mode.",
+        KeyCommand.REKEY: "Give the domain new keys, when nothing of it is in flight any more. "
+        "What it has written is lost.",
+        KeyCommand.DESTROY: "Destroy the domain: erase its keys for ever.",
+        KeyCommand.QUERY: "Show what is known of the domain.",
+    }
+    return (
+        Register(name="key_state", offset=0x48, text="The key manager.", fields=(
+            read("state", 2, 0, "Ready means that domains can be created and used; erased, that "
+                 "all keys are gone until reset.", names(KeyState)),)),
+        Register(name="boot_cycles", offset=0x4C, text="Duration of the boot.", fields=(
+            read("cycles", 32, 0, "Cycles from reset until accesses were possible; counts until "
+                 "then."),)),
+        Register(name="domain", offset=0x50, text="The domain that a command is about.", fields=(
+            Field(name="domain", bits=DOMAIN_BITS, low=0, access=Access.STORED,
+                  text="Its ID. 0 can have no mode that authenticates."),
+            Field(name="encrypt", bits=1, low=16, access=Access.STORED,
+                  text="Its mode, when it is created: its lines are encrypted."),
+            Field(name="authenticate", bits=1, low=17, access=Access.STORED,
+                  text="They are authenticated."))),
+        Register(name="domain_command", offset=0x54,
+                 text="Commands about the domain; a write with one bit set, when none goes on.",
+                 fields=tuple(
+            Field(name=command.name.lower(), bits=1, low=command.value, access=Access.COMMAND,
+                  text=texts[command]) for command in KeyCommand)),
+        Register(name="domain_outcome", offset=0x58,
+                 text="What became of the last command, and the domain as it was then.", fields=(
+            read("result", 3, 0, "Anything but `done` means that nothing was changed.",
+                 names(KeyResult)),
+            read("created", 1, 8, "There is such a domain."),
+            read("encrypt", 1, 9, "Its mode: it is encrypted."),
+            read("authenticate", 1, 10, "It is authenticated."),
+            read("resident", 1, 11, "Its keys are in a slot."))),
+        Register(name="domain_generation", offset=0x5C,
+                 text="How often the domain's ID got new keys since reset.", fields=(
+            read("generation", 32, 0, "0 for the first keys after reset."),)),
+    )
+
+
 def block(config: EngineConfig) -> Block:
     """Return the registers of an engine."""
     return Block(name="casemate", address_bits=ADDRESS_BITS,
-                 registers=(*_identity(config), *_control(), *_log(), *_statistics()))
+                 registers=(*_identity(config), *_control(), *_log(),
+                            *_statistics(config)))

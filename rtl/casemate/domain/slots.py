@@ -32,12 +32,17 @@ class LookupSignature(wiring.Signature):
         A slot belongs to the domain, and the engine can protect it as asked.
     slot: In(range(domain_slots)), encrypt: In(1), authenticate: In(1)
         Its slot and mode; meaningless unless ``known``. ``authenticate`` with a tree only.
+    valid: Out(1), taken: Out(1), wait: In(1)
+        With a key manager only. A burst of the domain is there, and stays until it is taken; it is
+        taken in this cycle; it may not be, because it is not decided yet which slot is the
+        domain's. ``wait`` depends on ``domain`` alone in the same cycle.
     """
 
     def __init__(self, config: EngineConfig):
         super().__init__({
             "domain": Out(DOMAIN_BITS), "known": In(1), "slot": In(range(config.domain_slots)),
             "encrypt": In(1), **({} if config.tree is None else {"authenticate": In(1)}),
+            **({} if config.keys is None else {"valid": Out(1), "taken": Out(1), "wait": In(1)}),
         })
 
 

@@ -9,6 +9,7 @@ from ..aes.cipher import Direction
 from ..aes.signature import RoundKeyWrite
 from ..config import EngineConfig
 from ..domain.slots import LookupSignature
+from ..domain.use import SlotUse
 from ..metadata.interface import MetadataSignature
 from ..modes.xts import XtsCipher
 from .authentication import Authentication
@@ -57,6 +58,9 @@ class Core(wiring.Component):
         With a tree: see ``Reports``.
     idle: Out(1)
         Nothing is in flight, and no hash key is being computed.
+    in_use: Out(domain_slots), loading: Out(1)
+        With a key manager: slots whose keys are needed by what is in flight, see ``SlotUse``; a
+        hash key is being computed.
     """
 
     def __init__(self, config: EngineConfig):
@@ -74,6 +78,8 @@ class Core(wiring.Component):
                 "lock": In(config.domain_slots),
                 "report": Out(stream.Signature(report_layout(config))), "reports_lost": Out(1),
             }),
+            **({} if config.keys is None else {
+                "in_use": Out(config.domain_slots), "loading": Out(1)}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -299,6 +305,17 @@ class Core(wiring.Component):
         ]
         with m.If(authentication.loading):
             m.d.comb += self.idle.eq(0)
+        if config.keys is not None:
+            m.submodules.slot_use = use = SlotUse(config)
+            m.d.comb += [
+                use.read.eq(host.read.valid), use.read_slot.eq(chunk.slot),
+                use.take_read.eq(take_read), use.read_index.eq(read_table.taken),
+                use.release_read.eq(read_return.release),
+                use.write.eq(host.write.valid), use.write_slot.eq(write_chunk.slot),
+                use.take_write.eq(collector.take), use.write_index.eq(write_table.free_index),
+                use.release_write.eq(write_table.written),
+                self.in_use.eq(use.in_use), self.loading.eq(authentication.loading),
+            ]
 
     @staticmethod
     def _connect_cipher(m: Module, i: stream.Interface, cipher: XtsCipher,

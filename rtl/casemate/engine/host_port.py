@@ -34,7 +34,8 @@ class HostPort(wiring.Component):
     A burst is refused (SLVERR, zero data, no DRAM access) when no usable slot belongs to its
     domain, when its type is FIXED, or, chunk by chunk, outside the data window. AxLOCK is ignored:
     an exclusive access is done like any other and answered OKAY, never EXOKAY. WLAST is ignored,
-    because AWLEN says the same. With a tree, a burst of a locked slot is refused too.
+    because AWLEN says the same. With a tree, a burst of a locked slot is refused too. With a key
+    manager, a burst whose domain is in no slot waits until it is known what becomes of it.
 
     Members
     -------
@@ -112,11 +113,22 @@ class HostPort(wiring.Component):
                     m.d.comb += command.refused.eq(1)
             wiring.connect(m, splitter.o, wiring.flipped(chunks))
 
+        read_valid, write_valid = axi.arvalid, axi.awvalid
+        read_ready, write_ready = reads.i.ready, writes.i.ready
+        if self._config.keys is not None:
+            # A burst whose domain has no slot waits for one; bursts behind it wait with it.
+            read_valid = read_valid & ~self.read_lookup.wait
+            write_valid = write_valid & ~self.write_lookup.wait
+            read_ready = read_ready & ~self.read_lookup.wait
+            write_ready = write_ready & ~self.write_lookup.wait
+            for lookup, prefix in ((self.read_lookup, "ar"), (self.write_lookup, "aw")):
+                valid, ready = getattr(axi, f"{prefix}valid"), getattr(axi, f"{prefix}ready")
+                m.d.comb += [lookup.valid.eq(valid), lookup.taken.eq(valid & ready)]
         m.d.comb += [
-            reads.i.valid.eq(axi.arvalid), axi.arready.eq(reads.i.ready),
-            writes.i.valid.eq(axi.awvalid & self.bursts.ready),
-            axi.awready.eq(writes.i.ready & self.bursts.ready),
-            self.bursts.valid.eq(axi.awvalid & writes.i.ready), self.bursts.id.eq(axi.awid),
+            reads.i.valid.eq(read_valid), axi.arready.eq(read_ready),
+            writes.i.valid.eq(write_valid & self.bursts.ready),
+            axi.awready.eq(write_ready & self.bursts.ready),
+            self.bursts.valid.eq(write_valid & writes.i.ready), self.bursts.id.eq(axi.awid),
             self.w.valid.eq(axi.wvalid), axi.wready.eq(self.w.ready),
             self.w.payload.data.eq(axi.wdata), self.w.payload.strobe.eq(axi.wstrb),
             axi.bvalid.eq(self.b.valid), self.b.ready.eq(axi.bready),

@@ -61,7 +61,8 @@ class Sealer(wiring.Component):
         m.submodules.gmac = gmac = Gmac(
             tree.pad_cipher, aes_bits=config.aes_bits, lanes=config.lanes,
             keys=config.domain_slots, entries=config.write_entries,
-            stages=tree.multiplier_stages, tag=0)
+            stages=tree.multiplier_stages, tag=0,
+            erasable=config.keys is not None)
         wiring.connect(m, wiring.flipped(self.round_key), gmac.round_key)
         wiring.connect(m, wiring.flipped(self.pad), gmac.request)
         row = Signal(write_row_layout(config, key=True))

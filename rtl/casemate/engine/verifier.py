@@ -70,7 +70,8 @@ class Verifier(wiring.Component):
         entries, rows = 2**config.entry_id_bits, config.rows_per_line
         m.submodules.gmac = gmac = Gmac(
             tree.pad_cipher, aes_bits=config.aes_bits, lanes=config.lanes,
-            keys=config.domain_slots, entries=entries, stages=tree.multiplier_stages, tag=2)
+            keys=config.domain_slots, entries=entries, stages=tree.multiplier_stages, tag=2,
+            erasable=config.keys is not None)
         wiring.connect(m, wiring.flipped(self.round_key), gmac.round_key)
         wiring.connect(m, wiring.flipped(self.pad), gmac.request)
         m.d.comb += self.loaded.eq(gmac.loaded)

@@ -86,7 +86,7 @@ class Checker(wiring.Component):
         m.submodules.gmac = gmac = Gmac(
             tree.pad_cipher, aes_bits=config.aes_bits, lanes=config.lanes, keys=1,
             entries=entries, stages=tree.multiplier_stages,
-            tag=data.StructLayout({"seal": 1}))
+            tag=data.StructLayout({"seal": 1}), erasable=config.keys is not None)
         wiring.connect(m, wiring.flipped(self.round_key), gmac.round_key)
         m.submodules.macs = macs = Memory(shape=MAC_BITS, depth=entries, init=[])
         m.submodules.made = made = Memory(shape=MAC_BITS, depth=entries, init=[])

@@ -51,6 +51,8 @@ class Ghash(wiring.Component):
         with H is stored with the key. Empty: items end with their own blocks.
     digit_bits:
         Bits per cycle of the multiplier that computes the powers: 1, 2, 4, 8 or 16.
+    erasable:
+        Keys can be erased.
 
     Members
     -------
@@ -64,7 +66,10 @@ class Ghash(wiring.Component):
     subkey: In(stream.Signature({"key": range(keys), "value": 128}))
         H of a key; its powers take ``load_cycles``. Rows of this key must not be under way.
     loaded: Out(keys)
-        Keys whose powers are complete.
+        Keys whose powers are complete, or erased.
+    erase: In(1), erase_key: In(range(keys))
+        With ``erasable`` only: all that is stored of a key becomes zero, one value in a cycle; what
+        is being computed, of whatever key, is given up.
     """
 
     i: stream.Interface
@@ -73,7 +78,8 @@ class Ghash(wiring.Component):
     loaded: Signal
 
     def __init__(self, *, lanes: int, blocks: int, keys: int, entries: int, stages: int,
-                 tag: ShapeLike, suffixes: tuple[bytes, ...] = (), digit_bits: int = 8):
+                 tag: ShapeLike, suffixes: tuple[bytes, ...] = (), digit_bits: int = 8,
+                 erasable: bool = False):
         exact_log2(lanes)
         if blocks < lanes or blocks & (blocks - 1):
             raise ValueError(f"blocks must be {lanes} times a power of two, not {blocks}")
@@ -83,6 +89,7 @@ class Ghash(wiring.Component):
         self._keys, self._entries = keys, entries
         self._suffixes = suffixes
         self._digits = 128 // digit_bits
+        self._erasable = erasable
         self._side = data.StructLayout({
             "key": range(keys), "entry": range(entries), "first": 1, "last": 1,
             "suffix": range(max(1, len(suffixes))), "tag": tag,
@@ -98,6 +105,7 @@ class Ghash(wiring.Component):
             "subkey": In(stream.Signature(data.StructLayout(
                 {"key": range(keys), "value": 128}))),
             "loaded": Out(keys),
+            **({"erase": In(1), "erase_key": In(range(keys))} if erasable else {}),
         })
 
     @property
@@ -233,3 +241,14 @@ class Ghash(wiring.Component):
                 constants = Array(Const(_mirrored(block), 128) for block in self._suffixes)
                 with m.If(number >= self._top - 1):
                     m.d.sync += factor.eq(constants[number - (self._top - 1)])
+        if self._erasable:
+            # Stores zeros, as if they had been multiplied already.
+            erasing = Signal()
+            with m.If(self.erase):
+                m.d.sync += [
+                    erasing.eq(1), busy.eq(1), multiplying.eq(0), number.eq(0),
+                    key.eq(self.erase_key), subkey.eq(0), factor.eq(0), total.eq(0), digits.eq(0),
+                    self.loaded.bit_select(self.erase_key, 1).eq(0)]
+            with m.Elif(erasing):
+                m.d.sync += [multiplying.eq(0), number.eq(number + 1), erasing.eq(
+                    number != self._products)]

@@ -12,7 +12,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..aes.cipher import Direction, create_cipher
-from ..aes.signature import RoundKeyWrite
+from ..aes.signature import ERASE_ROUND, RoundKeyWrite
 from ..config import LINE_BYTES, CipherConfig
 from .ghash import Ghash
 
@@ -62,6 +62,9 @@ class Gmac(wiring.Component):
         Registers in each multiplier, 1 to 3.
     tag:
         Shape of what accompanies an item unchanged; that of its last row counts.
+    erasable:
+        A write of round ``ERASE_ROUND``, behind round keys that are all zero, erases a key's
+        powers of H, whether they are complete or being computed, and makes it ``loaded`` again.
 
     Members
     -------
@@ -86,8 +89,9 @@ class Gmac(wiring.Component):
     loaded: Signal
 
     def __init__(self, config: CipherConfig, *, aes_bits: int, lanes: int, keys: int,
-                 entries: int, stages: int, tag: ShapeLike):
+                 entries: int, stages: int, tag: ShapeLike, erasable: bool = False):
         self._rounds = {128: 10, 256: 14}[aes_bits]
+        self._erasable = erasable
         self._lanes, self._keys, self._entries = lanes, keys, entries
         self._tag = tag
         self._cipher = create_cipher(
@@ -95,6 +99,7 @@ class Gmac(wiring.Component):
             tag=data.StructLayout({"subkey": 1, "key": range(keys), "entry": range(entries)}))
         self._hash = Ghash(
             lanes=lanes, blocks=_BLOCKS, keys=keys, entries=entries, stages=stages, tag=tag,
+            erasable=erasable,
             suffixes=(_length_block(LINE_BYTES), _length_block(LINE_BYTES - _MAC_BYTES)))
         rows = _BLOCKS // lanes
         super().__init__({
@@ -186,7 +191,28 @@ class Gmac(wiring.Component):
                 m.d.sync += [written[key].eq(0), complete[key].eq(0), asked[key].eq(1)]
             with m.If(write.valid & (write.key == key)):
                 m.d.sync += [written[key].eq(1), complete[key].eq(write.round == self._rounds)]
+        if self._erasable:
+            self._erase(m, written=written, complete=complete, asked=asked)
         return derive
+
+    def _erase(self, m: Module, *, written: Signal, complete: Signal, asked: Signal) -> None:
+        """Erase a key's powers; its zeros pass the cipher, to clear it, and lead nowhere."""
+        hashing, out, write = self._hash, self._cipher.o, self.round_key
+        erase, void = Signal(), Signal(self._keys)
+        m.d.comb += [
+            erase.eq(write.valid & (write.round == ERASE_ROUND)),
+            hashing.erase.eq(erase), hashing.erase_key.eq(write.key),
+        ]
+        with m.If(out.valid & out.payload.tag.subkey):
+            m.d.sync += asked.eq(0)
+        with m.If(void.bit_select(out.payload.tag.key, 1)):
+            m.d.comb += hashing.subkey.valid.eq(0)
+        for key in range(self._keys):
+            with m.If(write.valid & (write.key == key)):
+                with m.If(write.round == 0):
+                    m.d.sync += void[key].eq(0)
+                with m.Elif(erase):
+                    m.d.sync += [void[key].eq(1), written[key].eq(1), complete[key].eq(1)]
 
     def _finish(self, m: Module) -> None:
         """Add pad and hash, whichever comes last; a MAC that waited for its pad gives way."""

@@ -7,7 +7,14 @@ import enum
 import inspect
 from collections.abc import Callable, Sequence
 
-from casemate.config import PRESETS, CipherConfig, EngineConfig, LeafShape, preset
+from casemate.config import (
+    PRESETS,
+    CipherConfig,
+    EngineConfig,
+    KeyManagerConfig,
+    LeafShape,
+    preset,
+)
 
 from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming
@@ -57,11 +64,11 @@ def _parameters(kind: type) -> str:
 
 
 def configuration(what: str = "engine") -> str:
-    """Return the parameters of the engine, a cipher, the leaf or the player, as a table."""
+    """Return the parameters of the engine or one of its parts, or of the player, as a table."""
     from casemate_sim.simulate import PlayerConfig
 
     kinds = {"engine": EngineConfig, "cipher": CipherConfig, "leaf": LeafShape,
-             "player": PlayerConfig}
+             "keys": KeyManagerConfig, "player": PlayerConfig}
     if what not in kinds:
         raise ValueError(f"there is no configuration of {what!r}; there are {', '.join(kinds)}")
     return _parameters(kinds[what])

@@ -1,0 +1,1 @@
+"""Key manager: derives keys from the root key, creates domains and erases them."""
