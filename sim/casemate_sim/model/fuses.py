@@ -297,6 +297,7 @@ def check(image: Sequence[int]) -> Iterator[Finding]:
     """
     words = [decode_word(raw) for raw in image]
     erased = _status(SECRET, words) == "erased"
+    start = boot(image)
     for address, word in enumerate(words):
         part = partition_of(address)
         place = f"word {address} ({part.name}: {part.name_of(address)})" if part else \
@@ -307,12 +308,13 @@ def check(image: Sequence[int]) -> Iterator[Finding]:
                 yield Finding(False, f"{place}: bit {missing.bit_length() - 1} was not erased",
                               address, missing.bit_length() - 1)
         elif word.bad:
-            yield Finding(True, f"{place}: more than one bit is wrong", address)
+            # Not fatal between the partitions, nor in a secret that is going to be erased.
+            fatal = part is not None and start.outcome == "alarm"
+            yield Finding(fatal, f"{place}: more than one bit is wrong", address)
         elif word.wrong_bit is not None:
             yield Finding(False, f"{place}: bit {word.wrong_bit} is wrong; corrected", address,
                           word.wrong_bit)
         if part is None and not word.blank:
             yield Finding(False, f"{place}: is not blank", address)
-    start = boot(image)
     if start.outcome == "alarm":
         yield Finding(True, f"the device does not start: {start.reason}")
