@@ -13,7 +13,7 @@ from casemate.fuse.digest import Digest
 from casemate.fuse.map import SECRET, WORDS
 from casemate.fuse.otp import OtpArray
 from casemate.fuse.port import OtpPort
-from casemate.fuse.registers import command_layout
+from casemate.fuse.registers import Result, command_layout
 from casemate.fuse.secded import WORD_BITS
 
 __all__ = ["FROZEN", "FuseBench", "forced_registers"]
@@ -107,6 +107,8 @@ class FuseBench(wiring.Component):
         As the controller says.
     keys: Out(4), key_wrong, key_leak: Out(1)
         Since power: keys taken; a wrong key was valid; key bits stood there without ``valid``.
+    complained: Out(1)
+        Since power: a command was refused or failed.
     opened, exposed: Out(1)
         Since power: ``debug`` was high; while a word of the secret was in the array.
     ready_at: Out(16)
@@ -132,6 +134,7 @@ class FuseBench(wiring.Component):
             "configuration": Out(128), "step": Out(_FORCE_BITS), "keys": Out(4),
             "key_wrong": Out(1), "key_leak": Out(1), "opened": Out(1), "exposed": Out(1),
             "ready_at": Out(16), "held": Out(1),
+            "complained": Out(1),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -191,6 +194,7 @@ class FuseBench(wiring.Component):
         for flag, now in (
                 (self.key_wrong, c.root_key.valid & ~right),
                 (self.key_leak, ~c.root_key.valid & c.root_key.payload.any()),
+                (self.complained, c.result.valid & (c.result.payload != Result.DONE)),
                 (self.opened, c.debug), (self.exposed, c.debug & present.any())):
             with m.If(now):
                 m.d.sync += flag.eq(1)
@@ -198,5 +202,5 @@ class FuseBench(wiring.Component):
             m.d.sync += self.ready_at.eq(cycle)
         with m.If(~self.power):
             m.d.sync += [register.eq(0) for register in (
-                cycle, self.keys, self.key_wrong, self.key_leak, self.opened, self.exposed,
-                self.ready_at)]
+                cycle, self.complained, self.keys, self.key_wrong, self.key_leak, self.opened,
+                self.exposed, self.ready_at)]

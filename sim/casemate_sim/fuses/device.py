@@ -118,6 +118,11 @@ class FuseDevice:
                 return Result(outputs["result"])
         raise TimeoutError(f"{kind.name} has no result")
 
+    def codes(self, register: str) -> list[int]:
+        """Return the codewords of a register that can be forced."""
+        shape: Any = self.registers[register].shape()
+        return [int(code.value) for code in shape]
+
     @staticmethod
     def state(outputs: dict[str, Any]) -> LifeCycle:
         """Return the state of life that the device shows."""

@@ -146,6 +146,8 @@ def _played(device: FuseDevice, faults: Iterable[tuple[Scenario, list[Stimulus],
         outputs = play(device, scenario, log, cycle, fault)
         if fault is not None:
             outputs = device.run(50)
+            if outputs["alert"]:  # perhaps just now
+                outputs = device.run(3)
             # A register that stands still with all others does not see that the key was taken.
             stood = fault.get("freeze", 0) & _KEY_REGISTERS == _KEY_REGISTERS
             result = judge(outputs, what, keys=1 + stood)
@@ -169,7 +171,7 @@ def forced_codes(device: FuseDevice, count: int | None, random: Random) -> Count
 
     def choices() -> Iterator[tuple[str, int]]:
         for name, register in device.registers.items():
-            codes = {int(code.value) for code in register.shape()}
+            codes = set(device.codes(name))
             for value in range(1 << len(register.as_value())):
                 if value not in codes:
                     yield name, value
@@ -204,10 +206,10 @@ def forced_states(device: FuseDevice, count: int | None, random: Random) -> Coun
 
     def every() -> Iterator[tuple[int, int, str, int]]:
         for number, log in enumerate(logs):
-            for name, register in device.registers.items():
+            for name in device.registers:
                 for cycle in range(0, _length(log), 1 if name in ("step", "port") else 4):
-                    for code in register.shape():
-                        yield number, cycle, name, int(code.value)
+                    for code in device.codes(name):
+                        yield number, cycle, name, code
 
     chosen = list(every())
     if count is not None:

@@ -137,7 +137,8 @@ def play(device: FuseDevice, scenario: Scenario, log: list[Stimulus], cycle: int
     device.off()
     outputs: dict[str, Any] = {}
     for inputs, cycles, here in _cut(log, cycle):
-        if here and fault is None:
+        # Software stops at the first command that is not done.
+        if (here and fault is None) or outputs.get("complained"):
             return outputs
         outputs = device.run(cycles, **(dict(inputs) | dict(fault or {}) if here else inputs))
     return outputs
