@@ -88,8 +88,9 @@ def command_states(m: Module, r: Registers, port: OtpPort, digest: Digest,
     with m.Case(Step.SHARED):
         # A share that was lost would make a key that nobody asked for.
         finish(Result.DONE)
-        m.d.sync += r.shares.eq(r.shares + 1)
-        with m.If(r.block[-len(r.word):] != r.word):
+        m.d.sync += [r.shares.eq(r.shares + 1), r.command.eq(0)]
+        with m.If((r.command.kind != Command.SHARE)
+                  | (r.block[-len(r.word):] != r.command.data)):
             r.go(m, Step.ALARM)
     with m.Case(Step.STORE):
         with m.If(may_program(r)):
@@ -180,7 +181,7 @@ def _judge_test(m: Module, r: Registers, result: stream.Interface) -> None:
                 begin(Task.LOCK, Step.BEGIN)
     with m.If(public_locked & (command.kind == Command.SHARE) & (r.shares != SECRET.words)):
         r.shift(m, command.data)
-        m.d.sync += [result.valid.eq(0), r.word.eq(command.data)]
+        m.d.sync += [result.valid.eq(0), command.eq(command)]
         r.go(m, Step.SHARED)
     with m.If(public_locked & (command.kind == Command.PROVISION) & (r.shares == SECRET.words)):
         # From here on there is a secret: no door is open before the next reset.
