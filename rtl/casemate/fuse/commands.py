@@ -46,7 +46,8 @@ def may_program(r: Registers) -> Value:
             & (r.status[area] == Status.DAMAGED))
     provisioning = (r.task == Task.PROVISION) & (r.life == LifeCycle.TEST)
     allowed = allowed | (provisioning & _within(r.target, SECRET.base, SECRET.end)
-                         & (r.status[Area.SECRET] == Status.DAMAGED))
+                         & (r.status[Area.SECRET] == Status.DAMAGED)
+                         & (r.free[Area.SECRET] == Flag.NO))
     for number, mark in enumerate(MARKS):
         how = (provisioning & (r.status[Area.SECRET] == Status.LOCKED)
                if number == _PROVISIONED_MARK else r.task == Task.COMMAND)
@@ -57,7 +58,7 @@ def may_program(r: Registers) -> Value:
 
 def may_erase(r: Registers) -> Value:
     """Return whether the secret may be erased: for ``tamper``, or before a debugger gets in."""
-    closed = (r.running == Flag.NO) & r.retried
+    closed = (r.running == Flag.NO) & r.retried & (r.free[Area.SECRET] == Flag.NO)
     return ~r.untampered | (closed & one_of(
         r.life, LifeCycle.TEST, LifeCycle.RETURN, LifeCycle.SCRAP))
 
