@@ -1,4 +1,4 @@
-"""Digest of a partition: Davies-Meyer over AES-256, 32 bits of the state at a time.
+"""The digest that locks a partition, Davies-Meyer over AES-256, a column in each cycle.
 
 The eight words are the AES-256 key, so that nobody finds other words with the same digest faster
 than by trying; the plaintext is a constant with the number of the partition:

@@ -255,16 +255,17 @@ def interruptions(device: FuseDevice, step: int = 1) -> Counter[str]:
         for cycle in range(0, _length(log), step)))
 
 
-CAMPAIGNS: dict[str, Callable[[FuseDevice, bool, Random], Counter[str]]] = {
-    "single bit errors": lambda device, long, random: single_bits(
-        device, _STATES if long else ("production",)),
-    "double bit errors": lambda device, long, random: double_bits(
-        device, 20_000 if long else 2_000, random),
-    "invalid codes": lambda device, long, random: forced_codes(
-        device, None if long else 1_000, random),
-    "other states": lambda device, long, random: forced_states(
-        device, None if long else 2_000, random),
-    "glitches": lambda device, long, random: glitches(device, 40_000 if long else 2_000, random),
-    "interrupted power": lambda device, long, random: interruptions(device, 1 if long else 17),
+CAMPAIGNS: dict[str, Callable[[FuseDevice, int | None, Random], Counter[str]]] = {
+    "single bit errors": lambda device, effort, random: single_bits(
+        device, ("production",) if effort == 1 else _STATES),
+    "double bit errors": lambda device, effort, random: double_bits(
+        device, 2_000 * (effort or 20), random),
+    "invalid codes": lambda device, effort, random: forced_codes(
+        device, effort and 800 * effort, random),
+    "other states": lambda device, effort, random: forced_states(
+        device, effort and 800 * effort, random),
+    "glitches": lambda device, effort, random: glitches(device, 800 * (effort or 50), random),
+    "interrupted power": lambda device, effort, random: interruptions(
+        device, 17 if effort == 1 else 1),
 }
-"""By name: device, everything or a sample, source of random numbers."""
+"""By name: device, effort (1 for a sample, None for everything), source of random numbers."""
