@@ -1,5 +1,7 @@
 """States of the controller that change the fuses, and the one rule for what may be changed."""
 
+from collections.abc import Callable
+
 from amaranth import Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
@@ -91,7 +93,7 @@ def command_states(m: Module, r: Registers, port: OtpPort, digest: Digest,
         finish(Result.DONE)
         m.d.sync += [r.shares.eq(r.shares + 1), r.command.eq(0)]
         with m.If((r.command.kind != Command.SHARE)
-                  | (r.block[-len(r.word):] != r.command.data)):
+                  | (r.block.word_select(r.shares[:3], len(r.word)) != r.command.data)):
             r.go(m, Step.ALARM)
     with m.Case(Step.STORE):
         with m.If(may_program(r)):
@@ -181,7 +183,11 @@ def _judge_test(m: Module, r: Registers, result: stream.Interface) -> None:
                              r.area.eq(area), r.shares.eq(0)]
                 begin(Task.LOCK, Step.BEGIN)
     with m.If(public_locked & (command.kind == Command.SHARE) & (r.shares != SECRET.words)):
-        r.shift(m, command.data)
+        # Each word has its place, so that doing it twice does no more than once.
+        with m.Switch(r.shares):
+            for number in range(SECRET.words):
+                with m.Case(number):
+                    m.d.sync += r.block.word_select(number, len(r.word)).eq(command.data)
         m.d.sync += [result.valid.eq(0), command.eq(command)]
         r.go(m, Step.SHARED)
     with m.If(public_locked & (command.kind == Command.PROVISION) & (r.shares == SECRET.words)):
@@ -191,7 +197,7 @@ def _judge_test(m: Module, r: Registers, result: stream.Interface) -> None:
         begin(Task.PROVISION, Step.DRAW)
 
 
-def _stored(m: Module, r: Registers, digest: Digest, finish: object) -> None:
+def _stored(m: Module, r: Registers, digest: Digest, finish: Callable[..., None]) -> None:
     """Continue after a word was programmed; no case: the alarm."""
     r.go(m, Step.ALARM)
     with m.If(r.task == Task.COMMAND):

@@ -48,7 +48,7 @@ class FuseController(wiring.Component):
     otp: Out(OtpSignature())
         Pins of the macro.
     entropy: In(stream.Signature(32))
-        One word after reset, and eight while the root key is provisioned.
+        One word after reset, and eight while the root key is provisioned; always tested ones.
     command: In(stream.Signature(command_layout())), result: Out(stream.Signature(Result))
         Software's commands, see ``Command``; each has one result, and waits for the one before. A
         command waits until the checks are done and the root key is taken. After ``MOVE`` and
@@ -141,16 +141,15 @@ class FuseController(wiring.Component):
         """Wait for the key to be taken, then for commands and for the time to check."""
         r = self.registers
         m.d.comb += timer.run.eq(r.keyed)
+        idle = r.offer != Flag.YES
         # What was taken is zeroed again and again, should the first time have failed.
-        with m.If((r.shares == 0) & ((r.offer != Flag.YES) | self.root_key.ready)):
+        with m.If((r.shares == 0) & (idle | self.root_key.ready)):
             r.fill(m, 0)
-        with m.If(r.offer == Flag.YES):
-            pass
-        with m.Elif(r.keyed & timer.due):
+        with m.If(idle & r.keyed & timer.due):
             m.d.comb += timer.taken.eq(1)
             m.d.sync += [r.task.eq(Task.CHECK), r.area.eq(Area.IDENTITY)]
             r.go(m, Step.BEGIN)
-        with m.Elif(~self.result.valid):
+        with m.Elif(idle & ~self.result.valid):
             m.d.comb += self.command.ready.eq(1)
             m.d.sync += r.command.eq(self.command.payload)
             with m.If(self.command.valid):
