@@ -187,6 +187,13 @@ def test_a_change_behind_its_back_is_found_while_it_runs(device, part, seed):
     assert judge(outputs, "check") == "alarm"
 
 
+def test_a_state_of_life_that_is_not_in_the_fuses_is_found_while_it_runs(device):
+    device.load(device_in("production"), KEY)
+    device.start()
+    device.force("life", LifeCycle.PROVISIONED.value)
+    assert judge(device.run(2000), "check") == "alarm"
+
+
 def test_checks_come_at_intervals_of_the_entropy(device):
     def times(word):
         device.load(device_in("production"), KEY)
