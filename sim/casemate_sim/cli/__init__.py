@@ -14,6 +14,7 @@ from casemate_sim.cli import (
     config,
     convert,
     export,
+    fuse,
     record,
     sim,
     traces,
@@ -35,6 +36,7 @@ app.command("audit")(audit.audit)
 app.command("attack")(attack.attack)
 app.command("export")(export.export)
 app.add_typer(config.commands, name="config")
+app.add_typer(fuse.commands, name="fuse")
 
 
 def _print_version(wanted: bool) -> None:

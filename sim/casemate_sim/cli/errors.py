@@ -52,6 +52,7 @@ def expected_code(error: Exception) -> int | None:
     from casemate_sim.adversary.campaign import TrialError
     from casemate_sim.caches import CacheError
     from casemate_sim.dump import DumpError
+    from casemate_sim.model.fuses import FuseError
     from casemate_sim.native.simulation import SimulationError
     from casemate_sim.pages import PageError
     from casemate_sim.record import RecordError
@@ -62,8 +63,8 @@ def expected_code(error: Exception) -> int | None:
         return MISSING_TOOL
     if isinstance(error, (AdapterError, SimulationError)):
         return FAULT
-    if isinstance(error, (InputError, ConfigError, CacheError, DumpError, PageError, RecordError,
-                          TraceError, TrialError, WorkloadError, OSError)):
+    if isinstance(error, (InputError, ConfigError, CacheError, DumpError, FuseError, PageError,
+                          RecordError, TraceError, TrialError, WorkloadError, OSError)):
         return BAD_INPUT
     return None
 

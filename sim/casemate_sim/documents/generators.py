@@ -22,6 +22,7 @@ from casemate_sim.dram.timing import DramTiming
 from . import (
     ciphers,
     figures,
+    fuses,
     hardware,
     mutants,
     packages,
@@ -153,6 +154,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "presets": presets,
     "memory-map": memory_map,
     "dram-timings": dram_timings,
+    "fuses": fuses.fuses,
     "modules": hardware.modules,
     "latencies": hardware.latencies,
     "ciphers": ciphers.ciphers,

@@ -1,0 +1,1 @@
+"""A simulated device with fuses: driven by hand, with faults, and in campaigns of them."""

@@ -1,0 +1,271 @@
+"""Campaigns of faults on a device with fuses, each fault judged and counted.
+
+A fault may end in a right start, the alarm, or a device that stays closed. It must never end in a
+wrong key, key bits where there should be none, or a debugger beside a secret: ``EscapeError``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import combinations
+from random import Random
+from typing import Any
+
+from casemate.fuse.codes import LifeCycle
+
+from casemate_sim.fuses.bench import FROZEN
+from casemate_sim.fuses.device import BOOT_CYCLES, FuseDevice
+from casemate_sim.fuses.scenarios import KEY, SCENARIOS, Scenario, Stimulus, device_in, play, record
+from casemate_sim.model.fuse_words import STATES, WORD_BITS
+from casemate_sim.model.fuses import CONFIGURATION, IDENTITY, WORDS, boot, partition_of
+
+__all__ = ["CAMPAIGNS", "EscapeError", "double_bits", "forced_codes", "forced_states", "glitches",
+           "interruptions", "judge", "restart", "single_bits"]
+
+_ERASE_CYCLES = 1200
+_KEY_REGISTERS = 1 << FROZEN.index("block") | 1 << FROZEN.index("offer")
+_STATES = ("test", "production", "return")
+
+
+class EscapeError(AssertionError):
+    """A fault had an effect that it must not have; the message says which and how to repeat it."""
+
+
+def judge(outputs: Mapping[str, Any], what: str, keys: int = 1) -> str:
+    """Return how a fault ended: ``right``, ``alarm`` or ``closed``.
+
+    Parameters
+    ----------
+    outputs:
+        At the end.
+    what:
+        The fault.
+    keys:
+        How often the right key may have been handed over.
+
+    Raises
+    ------
+    EscapeError
+        If it had an effect that it must not have.
+    """
+    seen = [text for name, text in (
+        ("key_wrong", "a wrong key was handed over"), ("key_leak", "key bits without a key"),
+        ("exposed", "a debugger beside a secret")) if outputs[name]]
+    if outputs["keys"] > keys:
+        seen.append("more than one key was handed over")
+    closed = not outputs["ready"]
+    if closed and (outputs["debug"] or outputs["identity"] or outputs["configuration"]
+                   or outputs["life_cycle"] != LifeCycle.SCRAP.value):
+        seen.append("closed, and an output is open")
+    if outputs["alert"] and (outputs["ready"] or outputs["held"]):
+        seen.append("alarm, and something is held or open")
+    if seen:
+        raise EscapeError(f"{what}: {'; '.join(seen)}")
+    return "alarm" if outputs["alert"] else "closed" if closed else "right"
+
+
+def restart(device: FuseDevice, what: str) -> str:
+    """Switch off and on; the start must be what the golden model expects of these fuses."""
+    image = device.look()
+    expected = boot(image)
+    erases = expected.outcome == "erase"
+    outputs = device.start(BOOT_CYCLES + (_ERASE_CYCLES if erases else 0))
+    result = judge(outputs, what)
+    wanted = "alarm" if expected.outcome == "alarm" else "right"
+    life = LifeCycle[expected.life_cycle.upper()].value
+    same = (result == wanted and outputs["life_cycle"] == life
+            and outputs["keys"] == (expected.root_key is not None)
+            and outputs["debug"] == expected.debug
+            and expected.root_key in (None, KEY))
+    if not same:
+        raise EscapeError(f"{what}: the next start is {result}, in state "
+                          f"{outputs['life_cycle']:#x}, instead of {expected}")
+    return result
+
+
+def _unchanged(device: FuseDevice, scenario: Scenario, what: str) -> None:
+    """Check that nothing in a locked partition has changed, and no state of life was left."""
+    before, after = boot(scenario.image), boot(image := device.look())
+    for part in (IDENTITY, CONFIGURATION):
+        if part.name in before.locked and (
+                image[part.base:part.end] != list(scenario.image[part.base:part.end])):
+            raise EscapeError(f"{what}: the {part.name} was locked, and has changed")
+    if STATES.index(after.life_cycle) < STATES.index(before.life_cycle):
+        raise EscapeError(f"{what}: from state {before.life_cycle} back to {after.life_cycle}")
+
+
+def _flip(device: FuseDevice, state: str, bits: Iterable[tuple[int, int]]) -> str:
+    image = device_in(state, erased=state == "return")
+    what = f"{state} device, " + ", ".join(f"word {word} bit {bit}" for word, bit in bits)
+    for word, bit in bits:
+        image[word] ^= 1 << bit
+    device.load(image, KEY)
+    return restart(device, what)
+
+
+def single_bits(device: FuseDevice, states: Iterable[str] = _STATES) -> Counter[str]:
+    """Flip every bit of the array, one at a time: all are corrected."""
+    counts: Counter[str] = Counter()
+    for state in states:
+        for word in range(WORDS):
+            for bit in range(WORD_BITS):
+                result = _flip(device, state, [(word, bit)])
+                if result != "right":
+                    raise EscapeError(f"{state} device, word {word} bit {bit}: {result}")
+                counts["corrected"] += 1
+    return counts
+
+
+def double_bits(device: FuseDevice, count: int, random: Random) -> Counter[str]:
+    """Flip two bits of a production device: of one word, the alarm; of two words, corrected."""
+    counts: Counter[str] = Counter()
+    used = [address for address in range(WORDS) if partition_of(address)]
+    for number in range(count):
+        first = random.choice(used)
+        second = first if number % 2 else random.choice([word for word in used if word != first])
+        bits = random.sample(range(WORD_BITS), 2)
+        result = _flip(device, "production", [(first, bits[0]), (second, bits[1])])
+        wanted = "alarm" if first == second else "right"
+        if result != wanted:
+            raise EscapeError(f"words {first} and {second}, bits {bits}: {result}")
+        counts[f"{'one word' if first == second else 'two words'}: {wanted}"] += 1
+    return counts
+
+
+def _length(log: list[Stimulus]) -> int:
+    return sum(cycles for _, cycles in log)
+
+
+def _played(device: FuseDevice, faults: Iterable[tuple[Scenario, list[Stimulus], int,
+                                                       Mapping[str, int] | None, str]],
+            alarm: bool = False) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for scenario, log, cycle, fault, what in faults:
+        what = f"{scenario.name}, cycle {cycle}: {what}"
+        outputs = play(device, scenario, log, cycle, fault)
+        if fault is not None:
+            outputs = device.run(50)
+            if outputs["alert"]:  # perhaps just now
+                outputs = device.run(3)
+            # A register that stands still with all others does not see that the key was taken.
+            stood = fault.get("freeze", 0) & _KEY_REGISTERS == _KEY_REGISTERS
+            result = judge(outputs, what, keys=1 + stood)
+            counts[result] += 1
+            if alarm and result != "alarm":
+                raise EscapeError(f"{what}: no alarm, {result}")
+        _unchanged(device, scenario, what)
+        counts[f"next start {restart(device, what)}"] += 1
+    return counts
+
+
+def forced_codes(device: FuseDevice, count: int | None, random: Random) -> Counter[str]:
+    """Force registers to values that are no codewords; each of them ends in the alarm.
+
+    Parameters
+    ----------
+    count:
+        How many, taken at random; None: every value of every register once.
+    """
+    logs = [record(device, scenario) for scenario in SCENARIOS]
+
+    def choices() -> Iterator[tuple[str, int]]:
+        for name, register in device.registers.items():
+            codes = set(device.codes(name))
+            for value in range(1 << len(register.as_value())):
+                if value not in codes:
+                    yield name, value
+
+    every = list(choices())
+    chosen = every if count is None else random.sample(every, count)
+
+    def faults() -> Iterator[tuple[Scenario, list[Stimulus], int, Mapping[str, int], str]]:
+        for name, value in chosen:
+            number = random.randrange(len(SCENARIOS))
+            yield (SCENARIOS[number], logs[number], random.randrange(_length(logs[number])),
+                   _force(device, name, value), f"{name} is {value:#x}")
+
+    return _played(device, faults(), alarm=True)
+
+
+def _force(device: FuseDevice, name: str, value: int) -> Mapping[str, int]:
+    return {"force": 1, "force_register": list(device.registers).index(name),
+            "force_value": value}
+
+
+def forced_states(device: FuseDevice, count: int | None, random: Random) -> Counter[str]:
+    """Force registers to each of their other codewords.
+
+    Parameters
+    ----------
+    count:
+        How many, taken at random; None: every codeword of the two state machines in every cycle,
+        and of the other registers in every fourth.
+    """
+    logs = [record(device, scenario) for scenario in SCENARIOS]
+
+    def every() -> Iterator[tuple[int, int, str, int]]:
+        for number, log in enumerate(logs):
+            for name in device.registers:
+                for cycle in range(0, _length(log), 1 if name in ("step", "port") else 4):
+                    for code in device.codes(name):
+                        yield number, cycle, name, code
+
+    chosen = list(every())
+    if count is not None:
+        chosen = random.sample(chosen, count)
+    return _played(device, (
+        (SCENARIOS[number], logs[number], cycle, _force(device, name, value),
+         f"{name} is {value:#x}") for number, cycle, name, value in chosen))
+
+
+def glitches(device: FuseDevice, count: int, random: Random) -> Counter[str]:
+    """Let enables of registers fail, and pins of the macro, for a cycle."""
+    logs = [record(device, scenario) for scenario in SCENARIOS]
+    pins: list[Callable[[], dict[str, int]]] = [
+        lambda: {"drop_read": 1}, lambda: {"drop_program": 1}, lambda: {"drop_valid": 1},
+        lambda: {"fake_valid": 1}, lambda: {"fake_done": 1},
+        lambda: {"fake_valid": 1, "garble": random.getrandbits(WORD_BITS)},
+        lambda: {"garble": random.getrandbits(WORD_BITS)}, lambda: {"fail": 1},
+        lambda: {"garble": (1 << WORD_BITS) - 1},
+    ]
+    single = [1 << bit for bit in range(len(FROZEN))]
+    pairs = [a | b for a, b in combinations(single, 2)]
+
+    def faults() -> Iterator[tuple[Scenario, list[Stimulus], int, Mapping[str, int], str]]:
+        for number in range(count):
+            which = random.randrange(len(SCENARIOS))
+            kind = number % 4
+            fault = (random.choice(pins)() if kind == 0 else
+                     {"freeze": random.choice(single)} if kind == 1 else
+                     {"freeze": random.choice(pairs)} if kind == 2 else
+                     {"freeze": random.getrandbits(len(FROZEN))})
+            yield (SCENARIOS[which], logs[which], random.randrange(_length(logs[which])), fault,
+                   str(fault))
+
+    return _played(device, faults())
+
+
+def interruptions(device: FuseDevice, step: int = 1) -> Counter[str]:
+    """Lose power in every cycle of every scenario, or in every `step` of them."""
+    logs = [record(device, scenario) for scenario in SCENARIOS]
+    return _played(device, (
+        (scenario, log, cycle, None, "power lost")
+        for scenario, log in zip(SCENARIOS, logs, strict=True)
+        for cycle in range(0, _length(log), step)))
+
+
+CAMPAIGNS: dict[str, Callable[[FuseDevice, int | None, Random], Counter[str]]] = {
+    "single bit errors": lambda device, effort, random: single_bits(
+        device, ("production",) if effort == 1 else _STATES),
+    "double bit errors": lambda device, effort, random: double_bits(
+        device, 2_000 * (effort or 20), random),
+    "invalid codes": lambda device, effort, random: forced_codes(
+        device, effort and 800 * effort, random),
+    "other states": lambda device, effort, random: forced_states(
+        device, effort and 800 * effort, random),
+    "glitches": lambda device, effort, random: glitches(device, 800 * (effort or 50), random),
+    "interrupted power": lambda device, effort, random: interruptions(
+        device, 17 if effort == 1 else 1),
+}
+"""By name: device, effort (1 for a sample, None for everything), source of random numbers."""

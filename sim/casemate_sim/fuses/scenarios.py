@@ -1,0 +1,144 @@
+"""What devices do while faults strike: short stories, recorded once and played with a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from casemate.fuse.registers import Command
+
+from casemate_sim.fuses.device import FuseDevice
+from casemate_sim.model.fuses import CONFIGURATION, IDENTITY, Device, encode_device
+
+__all__ = ["DRAWN", "KEY", "SCENARIOS", "SHARE", "Scenario", "Stimulus", "device_in", "play",
+           "record"]
+
+Stimulus = tuple[Mapping[str, int], int]
+"""Inputs and for how many cycles they stand."""
+
+SHARE = bytes(range(0x40, 0x60))
+DRAWN = 0x1234_5678
+KEY = bytes(a ^ b for a, b in zip(SHARE, DRAWN.to_bytes(4, "little") * 8, strict=True))
+"""The root key of every device: the licensee's share and eight equal words of entropy."""
+
+
+def device_in(state: str, *, secret: bool | None = None, **options: Any) -> list[int]:
+    """Return the fuses of a device in a state of life.
+
+    Parameters
+    ----------
+    secret:
+        Leave the root key in a state that has none: the device was moved, and not yet started.
+    """
+    options = {"device": b"a test device ..", "serial": b"00000001", "key_size": 256,
+               "debug": "returned"} | options
+    if state == "blank":
+        options = {}
+    keyed = state in ("provisioned", "production")
+    image = encode_device(Device(life_cycle=state, root_key=KEY if keyed else None, **options))
+    if secret:
+        other = encode_device(Device(life_cycle="production", root_key=KEY, **options))
+        image[IDENTITY.base:] = other[IDENTITY.base:]
+    return image
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A story.
+
+    Attributes
+    ----------
+    name:
+        What people call it.
+    image:
+        The fuses at its beginning.
+    act:
+        What is done, after the start.
+    """
+
+    name: str
+    image: tuple[int, ...]
+    act: Callable[[FuseDevice], object] = lambda device: device.run(600)
+    cycles: int = 400
+
+
+def _provision(device: FuseDevice) -> None:
+    for at in range(0, len(SHARE), 4):
+        device.command(Command.SHARE, data=int.from_bytes(SHARE[at:at + 4], "little"))
+    device.command(Command.PROVISION)
+
+
+def _personalise(device: FuseDevice) -> None:
+    content = device_in("test")
+    for part in (IDENTITY, CONFIGURATION):
+        for address in range(part.base, part.base + part.words):
+            device.command(Command.PROGRAM, address, content[address] & 0xFFFF_FFFF)
+        device.command(Command.LOCK, part.base)
+
+
+SCENARIOS = (
+    Scenario("start and check again", tuple(device_in("production"))),
+    Scenario("blank device enters test", tuple(device_in("blank")),
+             lambda device: device.command(Command.MOVE, 0)),
+    Scenario("identity and configuration", tuple(device_in("test", device=None, serial=None,
+                                                           key_size=None)), _personalise),
+    Scenario("provisioning", tuple(device_in("test")), _provision),
+    Scenario("provisioned enters production", tuple(device_in("provisioned")),
+             lambda device: device.command(Command.MOVE, 2)),
+    Scenario("production is returned", tuple(device_in("production")),
+             lambda device: device.command(Command.MOVE, 3)),
+    Scenario("returned device erases", tuple(device_in("return", secret=True)),
+             lambda device: device.run(1100)),
+    Scenario("tamper", tuple(device_in("production")),
+             lambda device: (device.run(40, tamper=1), device.run(700))),
+)
+
+
+def record(device: FuseDevice, scenario: Scenario) -> list[Stimulus]:
+    """Play a scenario without a fault; return its inputs, with which it can be played again."""
+    device.load(scenario.image, KEY)
+    device.off()
+    device.log = log = []
+    try:
+        device.run(scenario.cycles)
+        scenario.act(device)
+        device.run(20)
+    finally:
+        device.log = None
+    return log
+
+
+def _cut(log: list[Stimulus], cycle: int) -> Iterator[tuple[Mapping[str, int], int, bool]]:
+    """Yield the stimuli, with one cycle on its own."""
+    at = 0
+    for inputs, cycles in log:
+        before = cycle - at
+        if 0 <= before < cycles:
+            yield from ((inputs, count, here) for count, here in (
+                (before, False), (1, True), (cycles - before - 1, False)) if count)
+        else:
+            yield inputs, cycles, False
+        at += cycles
+
+
+def play(device: FuseDevice, scenario: Scenario, log: list[Stimulus], cycle: int,
+         fault: Mapping[str, int] | None) -> dict[str, Any]:
+    """Play a recorded scenario with a fault in one cycle; return the outputs at the end.
+
+    Parameters
+    ----------
+    cycle:
+        Counted from power.
+    fault:
+        Inputs of that cycle; None: power is lost.
+    """
+    device.load(scenario.image, KEY)
+    device.off()
+    outputs: dict[str, Any] = {}
+    for inputs, cycles, here in _cut(log, cycle):
+        # Software stops at the first command that is not done.
+        if (here and fault is None) or outputs.get("complained"):
+            return outputs
+        outputs = device.run(cycles, **(dict(inputs) | dict(fault or {}) if here else inputs))
+    return outputs

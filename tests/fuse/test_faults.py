@@ -1,0 +1,33 @@
+"""Faults in array, registers and pins: corrected, or closed; never a wrong key or an open door."""
+
+from random import Random
+
+import pytest
+from casemate_sim.fuses.faults import CAMPAIGNS, EscapeError, judge
+
+
+@pytest.mark.parametrize("name", CAMPAIGNS)
+def test_a_sample(device, name, seed):
+    assert CAMPAIGNS[name](device, 1, Random(seed)).total() >= 400
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("name", CAMPAIGNS)
+def test_everything(device, name, seed):
+    assert CAMPAIGNS[name](device, None, Random(seed)).total() >= 1_600
+
+
+@pytest.mark.parametrize(("wrong", "words"), [
+    ({"key_wrong": 1}, "a wrong key"), ({"key_leak": 1}, "key bits"), ({"exposed": 1}, "debugger"),
+    ({"keys": 2}, "more than one"), ({"ready": 0, "debug": 1}, "an output is open"),
+    ({"alert": 1}, "alarm, and something"), ({"ready": 0, "alert": 1, "held": 1}, "alarm, and"),
+])
+def test_an_escape_is_seen(device, wrong, words):
+    from casemate.fuse.codes import LifeCycle
+
+    fine = {"key_wrong": 0, "key_leak": 0, "exposed": 0, "keys": 1, "ready": 1, "debug": 0,
+            "alert": 0, "held": 0, "identity": 0, "configuration": 0,
+            "life_cycle": LifeCycle.SCRAP.value}
+    assert judge(fine, "nothing") == "right"
+    with pytest.raises(EscapeError, match=words):
+        judge(fine | wrong, "a fault")
