@@ -14,6 +14,7 @@ import bandwidth
 import integrity
 import latency
 import simulation_speed
+import sizes
 import traces
 import typer
 import windows
@@ -34,6 +35,7 @@ class Bench(StrEnum):
     WINDOWS = "windows"
     INTEGRITY = "integrity"
     TRACES = "traces"
+    SIZES = "sizes"
     SIMULATION_SPEED = "simulation_speed"
 
 
@@ -43,6 +45,7 @@ BENCHES: dict[Bench, Callable[[Report], Iterator[Figure]]] = {
     Bench.WINDOWS: lambda report: windows.figures(ECP5, report),
     Bench.INTEGRITY: lambda report: integrity.figures(ECP5, report),
     Bench.TRACES: lambda report: traces.figures(ECP5, report),
+    Bench.SIZES: lambda report: sizes.figures(ECP5, report),
     Bench.SIMULATION_SPEED: lambda report: simulation_speed.figures(ECP5, report),
 }
 

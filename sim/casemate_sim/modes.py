@@ -30,7 +30,10 @@ def with_tree(config: EngineConfig) -> EngineConfig:
         return config
     cipher = config.data_cipher
     if cipher.pipelined:
-        return config.replace(tree=TreeConfig(pad_cipher=cipher))
+        # A write keeps its entry while its leaf is looked up and its line sealed.
+        return config.replace(
+            write_entries=max(32, config.write_entries), write_bursts=max(32, config.write_bursts),
+            tree=TreeConfig(write_backs=8, pad_cipher=cipher))
     return config.replace(tree=TreeConfig(
         cache_sets=4, cache_ways=2, walks=2, write_backs=1, pad_cipher=cipher))
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_comparison", "draw_slowdowns"]
+__all__ = ["draw_comparison", "draw_sizes", "draw_slowdowns"]
 
 _COLOURS = {"bare": "#7f7f7f", "plain": "#0072B2", "xts": "#D55E00", "integrity": "#009E73",
             "full": "#CC79A7"}
@@ -99,6 +99,55 @@ def draw_slowdowns(comparisons: Mapping[str, Comparison], path: Path, title: str
         axes.legend(frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=12)
     _save(figure, path)
+
+
+def draw_sizes(xts: Mapping[int, float], full: Mapping[int, float], cache: Mapping[int, float],
+               path: Path) -> None:
+    """Draw slowdowns by the size of the memory and by that of the metadata cache.
+
+    Parameters
+    ----------
+    xts, full:
+        Slowdown of random lines in each mode, by bytes of memory.
+    cache:
+        Slowdown of a program in the mode `full`, by bytes of the metadata cache.
+    path:
+        As of :func:`draw_comparison`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    for mode, values in (("xts", xts), ("full", full)):
+        left.plot(list(values), list(values.values()), marker="o", color=_COLOURS[mode],
+                  label=LABELS[mode])
+    left.set_xlabel("memory")
+    left.set_title("random lines, two reads to a write", fontsize=10)
+    left.legend(frameon=False, fontsize=9)
+    right.plot(list(cache), list(cache.values()), marker="o", color=_COLOURS["full"])
+    right.set_xlabel("metadata cache")
+    right.set_title("SQLite, mode full", fontsize=10)
+    for axes, sizes in ((left, full), (right, cache)):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(list(sizes), [_size(size) for size in sizes])
+        axes.minorticks_off()
+        axes.set_ylabel("cycles over the bare wire")
+        axes.set_ylim(bottom=0)
+    _save(figure, path)
+
+
+def _size(count: int) -> str:
+    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if count >= unit:
+            return f"{count // unit} {name}"
+    return f"{count} bytes"
 
 
 def _save(figure: Figure, path: Path) -> None:

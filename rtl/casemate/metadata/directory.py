@@ -15,7 +15,9 @@ class Directory(wiring.Component):
     """Looked up and changed within a cycle: the next look-up sees the change.
 
     The way that gives way is empty, or has not been used since all others of its set were, or is
-    the first that is not pinned.
+    the first that is not pinned. Leaves go before nodes, even used ones, unless nodes have more
+    than half of the set; nodes go level by level from below. A node saves more traffic than what is
+    below it, above all when that is written back and its counter is raised.
 
     Members
     -------
@@ -86,7 +88,16 @@ class Directory(wiring.Component):
             self.victim_state.eq(held[self.victim]),
         ]
         chosen = Signal(n)
-        m.d.comb += chosen.eq(Mux(free.any(), free, Mux(idle.any(), idle, ~self.pinned)))
+        m.d.comb += chosen.eq(~self.pinned)
+        levels = [Cat(held[i].level == level for i in range(n))
+                  for level in range(self._config.levels)]
+        leaves, many_nodes = levels[0], Signal()
+        m.d.comb += many_nodes.eq(sum(held[i].level != 0 for i in range(n)) > n // 2)
+        nodes = [idle & mask for mask in reversed(levels[1:])]
+        for candidates in (*nodes, ~self.pinned & leaves,
+                           *(Mux(many_nodes, each, 0) for each in nodes), idle & leaves, free):
+            with m.If(candidates.any()):
+                m.d.comb += chosen.eq(candidates)
         for i in reversed(range(n)):
             with m.If(chosen[i]):
                 m.d.comb += self.victim.eq(i)

@@ -38,13 +38,15 @@ class EntryState(wiring.Signature):
         Whatever was fetched, the content is zero.
     open: Out(1)
         Counters in it may be raised.
+    pressed: Out(1)
+        Of a walk: somebody waits for it to leave, or for its place.
     """
 
     def __init__(self, config: EngineConfig):
         super().__init__({
             "active": Out(1), "index": Out(index_bits(config)), "readable": Out(1), "here": Out(1),
             "trusted": Out(1), "failed": Out(1), "response": Out(2), "zero": Out(1),
-            "open": Out(1),
+            "open": Out(1), "pressed": Out(1),
         })
 
 
@@ -68,9 +70,9 @@ class NodeEntry(wiring.Component):
     Members
     -------
     state: Out(EntryState(config))
-    allocate: In(1), allocate_index: In, allocate_fetch: In(1)
-        It gets a leaf or node, which is to be fetched or, for a write-back, is written into its
-        slot in this cycle or the next.
+    allocate: In(1), allocate_index: In, allocate_fetch: In(1), allocate_fetched: In(1)
+        It gets a leaf or node, which is to be fetched (and is being so already) or, for a
+        write-back, is written into its slot in this cycle or the next.
     request: Out(1), take: In(1)
         It wants its counter, and that can be had or its waiting has an end; the request is on its
         way.
@@ -79,9 +81,12 @@ class NodeEntry(wiring.Component):
     counted: In(1), counter_zero: In(1), parent_trusted: In(1), parent: In(range(peers))
         The counter is known; of a write-back, both the old and the raised one.
     bound: Out(peers)
-        Of a walk: the peer of the level above that it waited for, until it has its counter.
-    children: In(1)
-        An entry of the level below is bound to this one, which must not leave.
+        The peer of the level above that it waited for, until it has its counter.
+    starving: Out(1)
+        It waits for a free peer of the level above.
+    children: In(1), pressing: In(1)
+        A walk of the level below is bound to this one, which must not leave; a write-back is, or a
+        walk of the level below is starving.
     poison: In(1), poison_response: In(2)
         The parent has failed.
     peers: In(EntryState(config)) for each, peer_free: In(1)
@@ -118,7 +123,9 @@ class NodeEntry(wiring.Component):
         super().__init__({
             "state": Out(EntryState(config)),
             "allocate": In(1), "allocate_index": In(index_bits(config)), "allocate_fetch": In(1),
-            "request": Out(1), "take": In(1), "bound": Out(n), "children": In(1),
+            "allocate_fetched": In(1),
+            "request": Out(1), "take": In(1), "bound": Out(n), "starving": Out(1),
+            "children": In(1), "pressing": In(1),
             "park": In(1), "park_on": In(range(n + 1)),
             "counted": In(1), "counter_zero": In(1), "parent_trusted": In(1),
             "parent": In(range(n)), "poison": In(1), "poison_response": In(2),
@@ -185,14 +192,18 @@ class NodeEntry(wiring.Component):
             m.d.comb += self.leave.eq(
                 state.active & (state.trusted | state.failed) & settled & ~waiting
                 & ~self.children & ~leaving)
-            bound = Signal()
-            m.d.comb += self.bound.eq(Mux(bound & state.active, 1 << park_on, 0))
-            with m.If(self.counted | self.poison | self.allocate):
-                m.d.sync += bound.eq(0)
-            with m.If(self.park):
-                m.d.sync += bound.eq(self.park_on != self._peers)
 
         # The request for the counter.
+        bound = Signal()
+        m.d.comb += [
+            self.bound.eq(Mux(bound & state.active, 1 << park_on, 0)),
+            self.starving.eq(state.active & wanting & parked & (park_on == self._peers)),
+            state.pressed.eq(self.pressing),
+        ]
+        with m.If(self.counted | self.poison | self.allocate):
+            m.d.sync += bound.eq(0)
+        with m.If(self.park):
+            m.d.sync += bound.eq(self.park_on != self._peers)
         if self._peers:
             ended = self.peer_failed | ~self.peer_active
             reason = ended | (self.peer_open if self._write_back else self.peer_readable)
@@ -248,12 +259,13 @@ class NodeEntry(wiring.Component):
         with m.If(self.allocate):
             m.d.sync += [
                 state.active.eq(1), state.index.eq(self.allocate_index),
-                born.eq(~self.allocate_fetch), unfetched.eq(self.allocate_fetch),
+                born.eq(~self.allocate_fetch), fetched.eq(self.allocate_fetched),
+                unfetched.eq(self.allocate_fetch & ~self.allocate_fetched),
                 arrived.eq(~self.allocate_fetch), wanting.eq(1), parked.eq(0),
                 unpadded.eq(self.allocate_fetch),
                 *(flag.eq(0) for flag in (
-                    known, zero, checked, good, error, above, waiting, poisoned, fetched, changed,
-                    closed, ripe, sealing, leaving, spent, lost, reported)),
+                    known, zero, checked, good, error, above, waiting, poisoned, changed, closed,
+                    ripe, sealing, leaving, spent, lost, reported)),
             ]
         with m.Elif(self.free | self.stored):
             m.d.sync += [state.active.eq(0), wanting.eq(0), unfetched.eq(0)]

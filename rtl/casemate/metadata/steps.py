@@ -216,7 +216,8 @@ class Steps(wiring.Component):
     def _decide_leave(self, m: Module) -> None:
         """Into the cache; a changed victim leaves first, and the walk comes again.
 
-        A node need not stay: whoever waited has its counter. A leaf must, so that writes find it.
+        A node need not stay, for whoever waited has its counter: it does as long as nobody is held
+        up by that. A leaf must, so that writes find it.
         """
         directory, table, job = self._directory, self._table, self.job.payload
         operation, found, victim = self.i.payload, table.found_state, directory.victim_state
@@ -235,7 +236,9 @@ class Steps(wiring.Component):
             self._evict(m, directory.victim, victim)
             m.d.comb += table.stay.eq(1)
         with m.Else():
-            m.d.comb += [table.free.eq(operation.level != 0), table.stay.eq(operation.level == 0)]
+            drop = Signal()
+            m.d.comb += [drop.eq((operation.level != 0) & found.pressed),
+                         table.free.eq(drop), table.stay.eq(~drop)]
 
     def _decide_sweep(self, m: Module) -> None:
         directory, table = self._directory, self._table

@@ -104,9 +104,16 @@ class NodeTable(wiring.Component):
                 if level + 1 < config.levels:
                     self._show_peers(m, entry, levels[level + 1], kind)
                 if level and kind == "walk":
-                    m.d.comb += entry.children.eq(Cat(
-                        child.bound[peer] for child in levels[level - 1][:tree.walks]).any())
+                    below = levels[level - 1]
+                    walks, write_backs = below[:tree.walks], below[tree.walks:]
+                    m.d.comb += [
+                        entry.children.eq(Cat(child.bound[peer] for child in walks).any()),
+                        entry.pressing.eq(Cat(
+                            *(child.bound[peer] for child in write_backs),
+                            *(child.starving for child in walks)).any()),
+                    ]
 
+        self._fetch_at_once = Signal()
         self._look_up(m, levels)
         self._pools(m, levels)
         for number, entry in enumerate(entries):
@@ -123,7 +130,8 @@ class NodeTable(wiring.Component):
                 ]
             m.d.comb += entry.allocate.eq(self.allocate & (self.pool_entry == number))
             m.d.comb += [entry.allocate_index.eq(self.allocate_index),
-                         entry.allocate_fetch.eq(self.allocate_fetch)]
+                         entry.allocate_fetch.eq(self.allocate_fetch),
+                         entry.allocate_fetched.eq(self.allocate_fetch & self._fetch_at_once)]
 
         for name in ("request", "leave", "seal", "pad"):
             self._choose(m, name, entries, getattr(self, name))
@@ -207,6 +215,7 @@ class NodeTable(wiring.Component):
                      for number, entry in enumerate(entries)]
 
     def _fetch(self, m: Module, entries: list[NodeEntry]) -> None:
+        """Ask DRAM for what was looked up in vain at once, if no entry waits for its turn."""
         config = self._config
         m.submodules.fetch_picker = picker = Picker(len(entries))
         m.submodules.fetches = fetches = Register(node_request_layout(config))
@@ -216,9 +225,13 @@ class NodeTable(wiring.Component):
             picker.requests.eq(Cat(entry.fetch for entry in entries)),
             *self._describe(picker.o.payload, entries, node),
             skip.eq(Array(entry.skip for entry in entries)[picker.o.payload]),
-            fetches.i.valid.eq(picker.o.valid & ~skip),
-            fetches.i.payload.entry.eq(node.entry),
-            fetches.i.payload.address.eq(self.address_of(node.level, node.index)),
+            self._fetch_at_once.eq(fetches.i.ready & (~picker.o.valid | skip)),
+            fetches.i.valid.eq(Mux(self._fetch_at_once, self.allocate & self.allocate_fetch,
+                                   picker.o.valid & ~skip)),
+            fetches.i.payload.entry.eq(Mux(self._fetch_at_once, self.pool_entry, node.entry)),
+            fetches.i.payload.address.eq(Mux(
+                self._fetch_at_once, self.address_of(self.pool_level, self.allocate_index),
+                self.address_of(node.level, node.index))),
             picker.o.ready.eq(fetches.i.ready | skip),
             *(entry.fetch_take.eq(picker.o.valid & ~skip & fetches.i.ready
                                   & (picker.o.payload == number))

@@ -1,0 +1,85 @@
+"""What the mode `full` costs as the memory, and as the metadata cache, grows; draws both.
+
+``python benches/sizes.py FILE`` draws the stored results.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from casemate.config import GIB, KIB, LINE_BYTES, MIB, EngineConfig
+from casemate_sim.figures import Figure
+from casemate_sim.modes import with_tree
+from casemate_sim.plot import draw_sizes
+from casemate_sim.simulate import PlayerConfig, simulate
+from casemate_sim.trace import load
+from casemate_sim.traces import shipped
+from casemate_sim.workload import generate
+from common import Report, config_of
+
+LINES = 20_000
+RECORDS = 20_000
+MEMORIES = (MIB, 32 * MIB, GIB, 64 * GIB)
+CACHES = (4 * KIB, 16 * KIB, 32 * KIB, 64 * KIB, 256 * KIB)
+PLAYER = PlayerConfig()
+RESULTS = Path(__file__).parent / "results" / "bench.json"
+
+
+def with_cache(config: EngineConfig, size: int) -> EngineConfig:
+    """Return a configuration whose metadata cache has `size` bytes."""
+    tree = with_tree(config).tree
+    assert tree is not None
+    return config.replace(tree=replace(
+        tree, cache_sets=size // (LINE_BYTES * tree.cache_ways)))
+
+
+def figures(config: EngineConfig, report: Report) -> Iterator[Figure]:
+    """Measure random lines, two reads to a write, over all of a memory; a program, by the cache."""
+    for size in MEMORIES:
+        records = generate("random", count=LINES, footprint_bytes=size, seed=1, read_share=2 / 3)
+        sized = with_tree(config.replace(data_bytes=size))
+        for mode in ("xts", "full"):
+            yield slowdown(sized, mode, records, report,
+                           f"{mode}.random.slowdown.memory_{size // MIB}_mib")
+    records = load(shipped()["sqlite_index"]).records[:RECORDS]
+    for size in CACHES:
+        yield slowdown(with_cache(config, size), "full", records, report,
+                       f"full.sqlite_index.slowdown.cache_{size // KIB}_kib")
+
+
+def slowdown(config: EngineConfig, mode: str, records: np.ndarray, report: Report,
+             name: str) -> Figure:
+    """Compare a run with the bare wire."""
+    report(name)
+    bare, result = (simulate(records, config=config, mode=each, dram="ddr3-1066", player=PLAYER)
+                    for each in ("bare", mode))
+    if not result.ok:
+        raise RuntimeError(f"{name}: wrong data, error responses or alarms")
+    tree = {} if result.metadata is None else {
+        "hit_rate": result.hit_rate, "traffic_limit": result.traffic_limit,
+        "levels": config.levels}
+    return Figure(name=name, value=result.cycles / bare.cycles, unit="1",
+                  config=config_of(result) | {"data_bytes": config.data_bytes,
+                                              "cycles": result.cycles, "bare_cycles": bare.cycles,
+                                              "records": len(records)} | tree)
+
+
+def main(output: Annotated[Path, typer.Argument(help="Picture: .png, .svg or .pdf.")]) -> None:
+    """Draw the stored results."""
+    stored = json.loads(RESULTS.read_text())
+    series: dict[str, dict[int, float]] = {"xts": {}, "full": {}, "cache": {}}
+    for name, figure in stored.items():
+        if found := re.fullmatch(r"(xts|full)\.random\.slowdown\.memory_(\d+)_mib", name):
+            series[found[1]][int(found[2]) * MIB] = figure["value"]
+        elif found := re.fullmatch(r"full\.sqlite_index\.slowdown\.cache_(\d+)_kib", name):
+            series["cache"][int(found[1]) * KIB] = figure["value"]
+    draw_sizes(series["xts"], series["full"], series["cache"], output)
+
+
+if __name__ == "__main__":
+    typer.run(main)
