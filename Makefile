@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 JOBS ?= 2
 
-.PHONY: help setup setup-dev demo test verify mutate bench bench-fpga docs lock lint clean
+.PHONY: help setup setup-dev demo test verify formal mutate bench bench-fpga docs lock lint clean
 
 help:  ## Show what there is to make.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,9 @@ verify: setup-dev  ## Run everything: all variants, deep proofs, many seeds, mut
 	$(BIN)/python -m casemate_sim.mutation
 	$(BIN)/python tests/mutation/netlist.py --count 120
 	$(BIN)/casemate attack --trials 100000
+
+formal: setup-dev  ## Run all proofs, and show that broken designs fail them: under an hour on two cores.
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -v tests/formal
 
 mutate: setup-dev  ## Break tree, cache and checks in a hundred places; do the tests notice? Hours.
 	$(BIN)/python tests/mutation/netlist.py --count 120

@@ -116,14 +116,13 @@ def slowdowns(config: EngineConfig, report: Report) -> Iterator[Figure]:
 def cold_read(config: EngineConfig, bare: Result, result: Result) -> Figure:
     """Return the usual latency of a read whose leaf is not in the cache, less the cryptography.
 
-    One check of a leaf, one tweak, one decryption follow each other whatever the depth; the checks
-    of the nodes above run beside that of the leaf.
+    One tweak and one decryption follow the leaf whatever the depth; the checks of leaf and nodes
+    run beside them.
     """
     tree = config_of_mode(config, "full")
     assert tree.tree is not None
     rounds = tree.aes_rounds
     cryptography = {
-        "pad": rounds * tree.tree.pad_cipher.registers_per_round + 1,
         "tweak": rounds + 2,
         "decryption": rounds * tree.data_cipher.registers_per_round + 1,
     }

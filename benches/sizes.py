@@ -24,8 +24,8 @@ from common import Report, config_of
 
 LINES = 20_000
 RECORDS = 20_000
-MEMORIES = (MIB, 32 * MIB, GIB, 64 * GIB)
-CACHES = (4 * KIB, 16 * KIB, 32 * KIB, 64 * KIB, 256 * KIB)
+MEMORIES = (MIB, 128 * MIB, 64 * GIB)
+CACHES = (4 * KIB, 32 * KIB, 256 * KIB)
 PLAYER = PlayerConfig()
 RESULTS = Path(__file__).parent / "results" / "bench.json"
 
@@ -42,10 +42,8 @@ def figures(config: EngineConfig, report: Report) -> Iterator[Figure]:
     """Measure random lines, two reads to a write, over all of a memory; a program, by the cache."""
     for size in MEMORIES:
         records = generate("random", count=LINES, footprint_bytes=size, seed=1, read_share=2 / 3)
-        sized = with_tree(config.replace(data_bytes=size))
-        for mode in ("xts", "full"):
-            yield slowdown(sized, mode, records, report,
-                           f"{mode}.random.slowdown.memory_{size // MIB}_mib")
+        yield slowdown(with_tree(config.replace(data_bytes=size)), "full", records, report,
+                       f"full.random.slowdown.memory_{size // MIB}_mib")
     records = load(shipped()["sqlite_index"]).records[:RECORDS]
     for size in CACHES:
         yield slowdown(with_cache(config, size), "full", records, report,
@@ -72,13 +70,14 @@ def slowdown(config: EngineConfig, mode: str, records: np.ndarray, report: Repor
 def main(output: Annotated[Path, typer.Argument(help="Picture: .png, .svg or .pdf.")]) -> None:
     """Draw the stored results."""
     stored = json.loads(RESULTS.read_text())
-    series: dict[str, dict[int, float]] = {"xts": {}, "full": {}, "cache": {}}
+    memory: dict[int, float] = {}
+    cache: dict[int, float] = {}
     for name, figure in stored.items():
-        if found := re.fullmatch(r"(xts|full)\.random\.slowdown\.memory_(\d+)_mib", name):
-            series[found[1]][int(found[2]) * MIB] = figure["value"]
+        if found := re.fullmatch(r"full\.random\.slowdown\.memory_(\d+)_mib", name):
+            memory[int(found[1]) * MIB] = figure["value"]
         elif found := re.fullmatch(r"full\.sqlite_index\.slowdown\.cache_(\d+)_kib", name):
-            series["cache"][int(found[1]) * KIB] = figure["value"]
-    draw_sizes(series["xts"], series["full"], series["cache"], output)
+            cache[int(found[1]) * KIB] = figure["value"]
+    draw_sizes(dict(sorted(memory.items())), dict(sorted(cache.items())), output)
 
 
 if __name__ == "__main__":

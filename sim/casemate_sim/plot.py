@@ -101,16 +101,15 @@ def draw_slowdowns(comparisons: Mapping[str, Comparison], path: Path, title: str
     _save(figure, path)
 
 
-def draw_sizes(xts: Mapping[int, float], full: Mapping[int, float], cache: Mapping[int, float],
-               path: Path) -> None:
-    """Draw slowdowns by the size of the memory and by that of the metadata cache.
+def draw_sizes(memory: Mapping[int, float], cache: Mapping[int, float], path: Path) -> None:
+    """Draw slowdowns of the mode `full` by the size of the memory and of the metadata cache.
 
     Parameters
     ----------
-    xts, full:
-        Slowdown of random lines in each mode, by bytes of memory.
+    memory:
+        Slowdown of random lines, by bytes of memory.
     cache:
-        Slowdown of a program in the mode `full`, by bytes of the metadata cache.
+        Slowdown of a program, by bytes of the metadata cache.
     path:
         As of :func:`draw_comparison`.
 
@@ -125,16 +124,12 @@ def draw_sizes(xts: Mapping[int, float], full: Mapping[int, float], cache: Mappi
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    for mode, values in (("xts", xts), ("full", full)):
-        left.plot(list(values), list(values.values()), marker="o", color=_COLOURS[mode],
-                  label=LABELS[mode])
     left.set_xlabel("memory")
-    left.set_title("random lines, two reads to a write", fontsize=10)
-    left.legend(frameon=False, fontsize=9)
-    right.plot(list(cache), list(cache.values()), marker="o", color=_COLOURS["full"])
+    left.set_title("random lines of all of it, two reads to a write", fontsize=10)
     right.set_xlabel("metadata cache")
-    right.set_title("SQLite, mode full", fontsize=10)
-    for axes, sizes in ((left, full), (right, cache)):
+    right.set_title("SQLite", fontsize=10)
+    for axes, sizes in ((left, memory), (right, cache)):
+        axes.plot(list(sizes), list(sizes.values()), marker="o", color=_COLOURS["full"])
         axes.set_xscale("log", base=2)
         axes.set_xticks(list(sizes), [_size(size) for size in sizes])
         axes.minorticks_off()

@@ -260,8 +260,9 @@ class LockSpec(WordSpec):
 
 
 @pytest.mark.parametrize("create", [
-    pytest.param(LifeCycleSpec, id="life cycle"), pytest.param(DebugSpec, id="debug"),
-    pytest.param(lambda: LockSpec(Area.IDENTITY), id="identity"),
+    pytest.param(LifeCycleSpec, id="life cycle"),
+    pytest.param(DebugSpec, id="debug", marks=pytest.mark.verify),
+    pytest.param(lambda: LockSpec(Area.IDENTITY), id="identity", marks=pytest.mark.verify),
     pytest.param(lambda: LockSpec(Area.CONFIGURATION), id="configuration",
                  marks=pytest.mark.verify),
     pytest.param(lambda: LockSpec(Area.SECRET), id="secret", marks=pytest.mark.verify)])
@@ -300,8 +301,9 @@ class BackDoor(Controller):
 
 @pytest.mark.parametrize("create", [
     pytest.param(lambda: LifeCycleSpec(BackDoor), id="life cycle"),
-    pytest.param(lambda: DebugSpec(EarlyDoor), id="debug"),
-    pytest.param(lambda: LockSpec(Area.IDENTITY, BackDoor), id="identity"),
+    pytest.param(lambda: DebugSpec(EarlyDoor), id="debug", marks=pytest.mark.verify),
+    pytest.param(lambda: LockSpec(Area.IDENTITY, BackDoor), id="identity",
+                 marks=pytest.mark.verify),
     pytest.param(lambda: LockSpec(Area.SECRET, BackDoor), id="secret", marks=pytest.mark.verify)])
 def test_a_broken_design_is_found(create):
     with pytest.raises(ProofError, match="assertion fails"):
