@@ -138,6 +138,7 @@ class Casemate(wiring.Component):
         connect(m, core.report, alert.report)
         connect(m, metadata.failure, alert.failure)
         connect(m, alert.log, csr.log)
+        connect(m, csr.reclaim, metadata.reclaim)
         connect(m, flipped(self.s_axil), csr.axil)
         connect(m, self.door, metadata.door)
         statistics, events = metadata.statistics, csr.events
@@ -151,6 +152,8 @@ class Casemate(wiring.Component):
             metadata.flush.eq(csr.sweep.valid & (csr.sweep.payload == Sweep.FLUSH)),
             metadata.invalidate.eq(csr.sweep.valid & (csr.sweep.payload == Sweep.INVALIDATE)),
             csr.sweep.ready.eq(~metadata.busy), csr.sweeping.eq(metadata.busy),
+            csr.reclaiming.eq(~metadata.reclaim.ready),
+            csr.reclaim_failed.eq(metadata.reclaim_failed),
             csr.idle.eq(self.idle), csr.ready.eq(metadata.ready),
             csr.engine_locked.eq(alert.lock_all), csr.locked_slots.eq(alert.lock),
             csr.alert_integrity.eq(alert.alert_integrity), csr.alert_fatal.eq(alert.alert_fatal),

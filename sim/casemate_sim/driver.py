@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from casemate.alert.layouts import LogKind, Policy
-from casemate.config import EngineConfig
+from casemate.config import LINE_BYTES, EngineConfig
 from casemate.key_manager.layouts import KeyCommand, KeyResult, KeyState
 
 from casemate_sim.registers import RegisterMap
@@ -99,6 +99,7 @@ class Casemate:
 
     def __init__(self, transport: Transport, config: EngineConfig) -> None:
         self._transport = transport
+        self._config = config
         self._registers = RegisterMap(config)
         for name in ("id", "digest", "tree_config", "engine_config"):
             expected, found = self._registers[name].reset, self._read32(name)
@@ -170,6 +171,33 @@ class Casemate:
         """Flush, and empty the metadata cache."""
         self.write("command", invalidate=1)
         self._until("command", "the invalidation", invalidate=0)
+
+    def reclaim(self, address: int, length: int) -> None:
+        """Take granules back from their owners, and wait until it is done.
+
+        Nobody owns them afterwards, no line of them is valid, their versions stay. `address` is
+        the data window's first byte or later; what lies beyond its last is cut off.
+
+        Raises
+        ------
+        ValueError
+            If `address` or `length` cuts a granule.
+        DriverError
+            If a granule could not be taken back: DRAM was tampered with, or the engine is locked.
+            The others were.
+        """
+        size = LINE_BYTES * self._config.leaf.lines
+        offset = address - self._config.data_base
+        if offset < 0 or length < 0 or offset % size or length % size:
+            raise ValueError(f"{length:#x} bytes at {address:#x} are no whole granules of {size} "
+                             f"bytes from {self._config.data_base:#x} on")
+        for name, value in (("first", offset // size), ("count", length // size)):
+            self.write(f"reclaim_{name}_low", **{name: value & 0xFFFF_FFFF})
+            self.write(f"reclaim_{name}_high", **{name: value >> 32})
+        self.write("reclaim", start=1)
+        self._until("reclaim", "the reclaiming", start=0)
+        if self.read("reclaim")["failed"]:
+            raise DriverError(f"not every granule from {address:#x} on could be taken back")
 
     def errors(self) -> Iterator[LogEntry]:
         """Take the entries of the error log, the oldest first."""

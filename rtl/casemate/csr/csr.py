@@ -8,6 +8,8 @@ from ..alert.layouts import LogKind, Policy, log_layout
 from ..axi.lite import LITE_DATA_BITS, LiteSignature, LiteSubordinate
 from ..config import EngineConfig
 from ..key_manager.layouts import KeyCommand, KeyState, command_layout, outcome_layout
+from ..metadata.layouts import index_bits
+from ..metadata.reclaimer import reclaim_layout
 from .file import RegisterFile
 from .registers import ADDRESS_BITS, INTERRUPTS, LOG_DEPTH, STATISTICS, block
 from .statistics import COUNTER_BITS, Statistics
@@ -42,6 +44,11 @@ class Csr(wiring.Component):
     sweep: Out(stream.Signature(Sweep))
     sweeping: In(1)
         From the cycle after a transfer on ``sweep`` until the sweep is done.
+    reclaim: Out(stream.Signature(reclaim_layout(config)))
+        Ranges to be taken back from their owners.
+    reclaiming: In(1), reclaim_failed: In(1)
+        From the cycle after a transfer on ``reclaim`` until the range is done; then, whether a
+        granule of it could not be taken back.
     log: In(stream.Signature(log_layout(config), always_ready=True)), log_lost: In(1)
         Entries of the error log; a full log keeps what it has.
     integrity_error, access_error, bus_error, fatal_error: In(1)
@@ -56,6 +63,7 @@ class Csr(wiring.Component):
     """
 
     sweep: stream.Interface
+    reclaim: stream.Interface
     log: stream.Interface
     domain_command: stream.Interface
 
@@ -66,6 +74,8 @@ class Csr(wiring.Component):
             "idle": In(1), "ready": In(1), "engine_locked": In(1), "alert_integrity": In(1),
             "alert_fatal": In(1), "locked_slots": In(config.domain_slots),
             "policy": Out(Policy), "sweep": Out(stream.Signature(Sweep)), "sweeping": In(1),
+            "reclaim": Out(stream.Signature(reclaim_layout(config))), "reclaiming": In(1),
+            "reclaim_failed": In(1),
             "log": In(stream.Signature(log_layout(config), always_ready=True)), "log_lost": In(1),
             "integrity_error": In(1), "access_error": In(1), "bus_error": In(1),
             "fatal_error": In(1), "events": In(event_layout()), "irq": Out(1),
@@ -99,6 +109,7 @@ class Csr(wiring.Component):
             with m.If(registers.policy.failure == policy.value):
                 m.d.comb += self.policy.eq(policy)
         sweep_done = self._sweep(m, registers)
+        reclaim_done = self._reclaim(m, registers)
         log_overflow = self._log(m, registers)
         self._statistics(m, file)
         if self._config.keys is not None:
@@ -108,6 +119,7 @@ class Csr(wiring.Component):
             "integrity_error": self.integrity_error, "access_error": self.access_error,
             "bus_error": self.bus_error, "fatal_error": self.fatal_error,
             "sweep_done": sweep_done, "log_overflow": log_overflow,
+            "reclaim_done": reclaim_done,
         }
         state, enable = registers.interrupt_state, registers.interrupt_enable
         for name, _ in INTERRUPTS:
@@ -137,6 +149,31 @@ class Csr(wiring.Component):
                 self.sweep.valid.eq(1),
                 self.sweep.payload.eq(
                     Mux(command.invalidate_start, Sweep.INVALIDATE, Sweep.FLUSH))]
+        return done
+
+    def _reclaim(self, m: Module, registers: object) -> Signal:
+        """Send ranges to the keeper of the metadata; return the pulse at the end of one."""
+        command, sent = registers.reclaim, self.reclaim
+        bits = index_bits(self._config)
+        first, count = Signal(2 * LITE_DATA_BITS), Signal(2 * LITE_DATA_BITS)
+        busy, was_busy, done = Signal(), Signal(), Signal()
+        m.d.comb += [
+            first.eq(Cat(registers.reclaim_first_low.first, registers.reclaim_first_high.first)),
+            count.eq(Cat(registers.reclaim_count_low.count, registers.reclaim_count_high.count)),
+            busy.eq(sent.valid | self.reclaiming), command.start_busy.eq(busy),
+            command.failed.eq(self.reclaim_failed), done.eq(was_busy & ~busy),
+        ]
+        m.d.sync += was_busy.eq(busy)
+        with m.If(sent.ready):
+            m.d.sync += sent.valid.eq(0)
+        with m.If(~busy & command.start_start):
+            m.d.sync += [sent.valid.eq(1), sent.payload.first.eq(first),
+                         sent.payload.count.eq(count)]
+            # Numbers that are too large for the unit are cut, not wrapped.
+            with m.If(count >> bits != 0):
+                m.d.sync += sent.payload.count.eq(1 << bits)
+            with m.If(first >> bits != 0):
+                m.d.sync += sent.payload.count.eq(0)
         return done
 
     def _domains(self, m: Module, registers: object) -> None:
