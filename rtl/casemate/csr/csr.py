@@ -7,10 +7,14 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from ..alert.layouts import LogKind, Policy, log_layout
 from ..axi.lite import LITE_DATA_BITS, LiteSignature, LiteSubordinate
 from ..config import EngineConfig
+from ..fuse.anchor import state_layout
+from ..fuse.registers import Result, configuration_layout, identity_layout
+from ..fuse.registers import command_layout as fuse_command_layout
 from ..key_manager.layouts import KeyCommand, KeyState, command_layout, outcome_layout
 from ..metadata.layouts import index_bits
 from ..metadata.reclaimer import reclaim_layout
 from .file import RegisterFile
+from .fuses import connect_fuses
 from .registers import ADDRESS_BITS, INTERRUPTS, LOG_DEPTH, STATISTICS, block
 from .statistics import COUNTER_BITS, Statistics
 
@@ -58,6 +62,11 @@ class Csr(wiring.Component):
         With a key manager: commands, and what became of the last one.
     key_state: In(KeyState), boot_cycles: In(32)
         With a key manager.
+    fuse_command: Out(stream.Signature(command_layout())), fuse_result: In(stream.Signature(Result))
+        With fuses: commands to ``TrustAnchor``, one at a time, and their results.
+    fuse_state: In(state_layout()), fuse_identity: In(identity_layout()),
+    fuse_configuration: In(configuration_layout()), debug: In(1)
+        With fuses: what they say, and the level of ``debug_enable``.
     irq: Out(1)
         Level: an enabled interrupt has happened.
     """
@@ -66,9 +75,12 @@ class Csr(wiring.Component):
     reclaim: stream.Interface
     log: stream.Interface
     domain_command: stream.Interface
+    fuse_command: stream.Interface
+    fuse_result: stream.Interface
 
     def __init__(self, config: EngineConfig):
         self._config = config
+        self._fuses = config.keys is not None and config.keys.fuses is not None
         super().__init__({
             "axil": In(LiteSignature(ADDRESS_BITS)),
             "idle": In(1), "ready": In(1), "engine_locked": In(1), "alert_integrity": In(1),
@@ -83,6 +95,11 @@ class Csr(wiring.Component):
                 "domain_command": Out(stream.Signature(command_layout())),
                 "domain_outcome": In(outcome_layout()),
                 "key_state": In(KeyState), "boot_cycles": In(LITE_DATA_BITS)}),
+            **({} if not self._fuses else {
+                "fuse_command": Out(stream.Signature(fuse_command_layout())),
+                "fuse_result": In(stream.Signature(Result)), "fuse_state": In(state_layout()),
+                "fuse_identity": In(identity_layout()), "debug": In(1),
+                "fuse_configuration": In(configuration_layout())}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -114,6 +131,8 @@ class Csr(wiring.Component):
         self._statistics(m, file)
         if self._config.keys is not None:
             self._domains(m, registers)
+        if self._fuses:
+            connect_fuses(m, registers, self)
 
         sources = {
             "integrity_error": self.integrity_error, "access_error": self.access_error,

@@ -7,6 +7,7 @@ from ..alert.layouts import LogKind, Policy
 from ..config import DOMAIN_BITS, EngineConfig
 from ..key_manager.layouts import KeyCommand, KeyResult, KeyState
 from .description import Access, Block, Field, Register
+from .fuses import fuse_registers
 
 __all__ = ["ADDRESS_BITS", "INTERRUPTS", "LOG_DEPTH", "STATISTICS", "STATISTICS_OFFSET",
            "block"]
@@ -245,6 +246,7 @@ def _keys() -> tuple[Register, ...]:
 
 def block(config: EngineConfig) -> Block:
     """Return the registers of an engine."""
+    fuses = fuse_registers() if config.keys is not None and config.keys.fuses is not None else ()
     return Block(name="casemate", address_bits=ADDRESS_BITS,
                  registers=(*_identity(config), *_control(), *_log(),
-                            *_statistics(config)))
+                            *_statistics(config), *fuses))
