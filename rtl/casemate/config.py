@@ -21,6 +21,7 @@ __all__ = [
     "CipherConfig",
     "ConfigError",
     "EngineConfig",
+    "FuseConfig",
     "KeyManagerConfig",
     "LeafShape",
     "Region",
@@ -178,6 +179,31 @@ class TreeConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FuseConfig:
+    """Where root key and boot nonce come from: fuses, and a source of entropy.
+
+    Parameters
+    ----------
+    check_bits:
+        The fuses are checked again after 1 to ``2 ** check_bits`` cycles, 1 to 32.
+    patience_bits:
+        The fuse macro has ``2 ** patience_bits - 1`` cycles for an answer, 4 to 32; programming a
+        word is one.
+    entropy_bits:
+        Bits of min-entropy that the source claims for a word of 32 bits, 1 to 32.
+    """
+
+    check_bits: int = 16
+    patience_bits: int = 16
+    entropy_bits: int = 16
+
+    def __post_init__(self) -> None:
+        for name, least in (("check_bits", 1), ("patience_bits", 4), ("entropy_bits", 1)):
+            value = getattr(self, name)
+            _require(least <= value <= 32, name, value, f"{least} to 32")
+
+
+@dataclass(frozen=True, kw_only=True)
 class KeyManagerConfig:
     """What derives the keys and gives them to domains.
 
@@ -186,9 +212,13 @@ class KeyManagerConfig:
     domains:
         Domain IDs that can be created, 0 up to this number less one; a power of two from 16 to
         4096.
+    fuses:
+        What keeps the root key on the die; None builds an engine whose root key and tested entropy
+        come in at ports.
     """
 
     domains: int = 1 << DOMAIN_BITS
+    fuses: FuseConfig | None = None
 
     def __post_init__(self) -> None:
         _require(_is_power_of_two(self.domains) and 16 <= self.domains <= 1 << DOMAIN_BITS,
@@ -425,6 +455,8 @@ class EngineConfig:
         # An engine without a key manager is what it was before there was one.
         if values["keys"] is None:
             del values["keys"]
+        elif values["keys"]["fuses"] is None:
+            del values["keys"]["fuses"]
         return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -1,7 +1,8 @@
 """The engine as it stands between the last cache and the DRAM controller."""
 
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
+from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .alert.alert import Alert
@@ -14,6 +15,9 @@ from .engine.core import Core
 from .engine.host_port import host_signature
 from .engine.keys import KeyLoader, key_layout
 from .engine.memory_port import memory_signature
+from .fuse.anchor import TrustAnchor
+from .fuse.otp import OtpSignature
+from .key_manager.layouts import KeyState
 from .key_manager.manager import KeyManager
 from .key_manager.nonce import WORD_BITS
 from .key_manager.root_cipher import ROOT_KEY_BITS
@@ -43,8 +47,16 @@ class Casemate(wiring.Component):
         Without a key manager: keys on their way in; nothing reads them back.
     slot: In(stream.Signature(slot_layout(config), always_ready=True))
         Without a key manager: settings of the domain slots.
-    root_key: In(stream.Signature(256)), entropy: In(stream.Signature(32)), tamper: In(1)
-        With a key manager: see ``KeyManager``.
+    root_key: In(stream.Signature(256))
+        With a key manager, without fuses: see ``KeyManager``.
+    otp: Out(OtpSignature())
+        With fuses: pins of the fuse macro.
+    entropy: In(stream.Signature(32))
+        With a key manager: words of entropy, tested ones if there are no fuses.
+    tamper: In(1)
+        With a key manager: somebody opens the case. Of any clock; high for two cycles or more.
+    debug_enable: Out(1)
+        With fuses: a debugger may get in: there is no key, in fuses or registers.
     idle: Out(1)
         Nothing is in flight, no key is being expanded: keys and slots may change.
     s_axil: In(LiteSignature(12))
@@ -54,6 +66,9 @@ class Casemate(wiring.Component):
     """
 
     key: stream.Interface
+    root_key: stream.Interface
+    entropy: stream.Interface
+    otp: wiring.PureInterface
     slot: stream.Interface
     idle: Signal
 
@@ -65,7 +80,8 @@ class Casemate(wiring.Component):
                 "key": In(stream.Signature(key_layout(config))),
                 "slot": In(stream.Signature(slot_layout(config), always_ready=True)),
             } if config.keys is None else {
-                "root_key": In(stream.Signature(ROOT_KEY_BITS)),
+                **({"root_key": In(stream.Signature(ROOT_KEY_BITS))} if config.keys.fuses is None
+                   else {"otp": Out(OtpSignature()), "debug_enable": Out(1)}),
                 "entropy": In(stream.Signature(WORD_BITS)), "tamper": In(1)}),
             "idle": Out(1),
             **({} if config.tree is None else {
@@ -107,8 +123,6 @@ class Casemate(wiring.Component):
         m.submodules.keys = keys = KeyManager(self._config)
         connect(m, flipped(self.s_axi), core.host)
         connect(m, core.memory, flipped(self.m_axi))
-        connect(m, flipped(self.root_key), keys.root_key)
-        connect(m, flipped(self.entropy), keys.entropy)
         connect(m, core.read_lookup, keys.read)
         connect(m, core.write_lookup, keys.write)
         connect(m, keys.data_key, core.data_key)
@@ -116,13 +130,43 @@ class Casemate(wiring.Component):
         self._elaborate_tree(m, core, keys)
         csr, alert = m.submodules.csr, m.submodules.alert
         connect(m, csr.domain_command, keys.command)
+        tampered = Signal()
+        m.submodules.tamper = FFSynchronizer(self.tamper, tampered)
         m.d.comb += [
             keys.in_use.eq(core.in_use), keys.loading.eq(core.loading),
-            keys.locked.eq(alert.lock), keys.lock_all.eq(alert.lock_all),
-            keys.tamper.eq(self.tamper), alert.keys_lost.eq(keys.alert),
+            keys.locked.eq(alert.lock), keys.lock_all.eq(self._locked),
+            keys.tamper.eq(tampered), alert.keys_lost.eq(keys.alert),
             keys.engine_ready.eq(m.submodules.metadata.ready),
             csr.domain_outcome.eq(keys.outcome), csr.key_state.eq(keys.state),
             csr.boot_cycles.eq(keys.boot_cycles),
+        ]
+        if self._config.keys is not None and self._config.keys.fuses is not None:
+            self._elaborate_fuses(m, keys, tampered)
+        else:
+            connect(m, flipped(self.root_key), keys.root_key)
+            connect(m, flipped(self.entropy), keys.entropy)
+
+    def _elaborate_fuses(self, m: Module, keys: KeyManager, tampered: Signal) -> None:
+        """Add where root key and boot nonce come from."""
+        csr, alert = m.submodules.csr, m.submodules.alert
+        m.submodules.anchor = anchor = TrustAnchor(self._config)
+        connect(m, anchor.otp, flipped(self.otp))
+        connect(m, flipped(self.entropy), anchor.entropy)
+        connect(m, anchor.root_key, keys.root_key)
+        connect(m, anchor.nonce, keys.entropy)
+        connect(m, csr.fuse_command, anchor.command)
+        connect(m, anchor.result, csr.fuse_result)
+        weakest = anchor.state.weakest_policy
+        # The fuses say that there is no secret; here it is seen that none is left.
+        m.d.sync += self.debug_enable.eq(
+            anchor.debug & (keys.state == KeyState.ERASED) & keys.idle)
+        m.d.comb += [
+            anchor.tamper.eq(tampered), anchor.locked.eq(alert.lock_all),
+            self._locked.eq(alert.lock_all | anchor.erase),
+            alert.keys_lost.eq(keys.alert | anchor.alarm),
+            alert.policy.eq(Mux(csr.policy.as_value() < weakest.as_value(), csr.policy, weakest)),
+            csr.fuse_state.eq(anchor.state), csr.fuse_identity.eq(anchor.identity),
+            csr.fuse_configuration.eq(anchor.configuration), csr.debug.eq(self.debug_enable),
         ]
 
     def _elaborate_tree(self, m: Module, core: Core, keys: KeyLoader | KeyManager) -> None:
@@ -138,21 +182,25 @@ class Casemate(wiring.Component):
         connect(m, core.report, alert.report)
         connect(m, metadata.failure, alert.failure)
         connect(m, alert.log, csr.log)
+        connect(m, csr.reclaim, metadata.reclaim)
         connect(m, flipped(self.s_axil), csr.axil)
         connect(m, self.door, metadata.door)
         statistics, events = metadata.statistics, csr.events
+        self._locked = Signal()  # nothing is possible any more until reset
         lost = Signal()  # the first report that was lost is known
         m.d.sync += lost.eq(core.reports_lost)
         m.d.comb += [
             self.idle.eq(core.idle & keys.idle & metadata.idle),
             core.lock.eq(alert.lock | keys.lock if managed else alert.lock),
-            metadata.locked.eq(alert.lock_all),
+            self._locked.eq(alert.lock_all), metadata.locked.eq(self._locked),
             alert.policy.eq(csr.policy),
             metadata.flush.eq(csr.sweep.valid & (csr.sweep.payload == Sweep.FLUSH)),
             metadata.invalidate.eq(csr.sweep.valid & (csr.sweep.payload == Sweep.INVALIDATE)),
             csr.sweep.ready.eq(~metadata.busy), csr.sweeping.eq(metadata.busy),
+            csr.reclaiming.eq(~metadata.reclaim.ready),
+            csr.reclaim_failed.eq(metadata.reclaim_failed),
             csr.idle.eq(self.idle), csr.ready.eq(metadata.ready),
-            csr.engine_locked.eq(alert.lock_all), csr.locked_slots.eq(alert.lock),
+            csr.engine_locked.eq(self._locked), csr.locked_slots.eq(alert.lock),
             csr.alert_integrity.eq(alert.alert_integrity), csr.alert_fatal.eq(alert.alert_fatal),
             csr.log_lost.eq(alert.log_lost | (core.reports_lost & ~lost)),
             *(getattr(csr, name).eq(getattr(alert, name)) for name in (

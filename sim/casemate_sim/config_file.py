@@ -26,6 +26,7 @@ from casemate.config import (
     CipherConfig,
     ConfigError,
     EngineConfig,
+    FuseConfig,
     KeyManagerConfig,
     LeafShape,
     SBox,
@@ -35,11 +36,12 @@ from casemate.config import (
 
 __all__ = ["config_dict", "find_config", "load_config"]
 
-_Table = CipherConfig | KeyManagerConfig | LeafShape | TreeConfig
+_Table = CipherConfig | FuseConfig | KeyManagerConfig | LeafShape | TreeConfig
 
 _TABLES: dict[str, type[_Table]] = {
     "leaf": LeafShape, "data_cipher": CipherConfig, "tweak_cipher": CipherConfig,
-    "tree": TreeConfig, "keys": KeyManagerConfig, "pad_cipher": CipherConfig}
+    "tree": TreeConfig, "keys": KeyManagerConfig, "fuses": FuseConfig,
+    "pad_cipher": CipherConfig}
 
 
 def config_dict(config: EngineConfig) -> dict[str, object]:
@@ -112,7 +114,7 @@ def _changes(base: EngineConfig | _Table, values: dict[str, object],
             if not isinstance(value, dict):
                 raise ConfigError(f"{where}{name} = {value!r} is not a table: write "
                                   f"[{where}{name}]")
-            # A preset without a tree, or without a key manager, gets the default one, changed.
+            # A preset without a tree, a key manager or fuses gets the default one, changed.
             inner = getattr(base, name) or _TABLES[name]()
             changes[name] = dataclasses.replace(
                 inner, **_changes(inner, value, f"{where}{name}."))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from casemate.alert.layouts import LogKind, Policy
-from casemate.config import EngineConfig
+from casemate.config import LINE_BYTES, EngineConfig
 from casemate.key_manager.layouts import KeyCommand, KeyResult, KeyState
 
 from casemate_sim.registers import RegisterMap
@@ -95,30 +95,39 @@ class Casemate:
     ------
     DriverError
         If there is no such engine.
+
+    Attributes
+    ----------
+    config:
+        What it was built from.
+    registers:
+        Its registers, by name.
     """
 
     def __init__(self, transport: Transport, config: EngineConfig) -> None:
         self._transport = transport
-        self._registers = RegisterMap(config)
+        self.config = config
+        self.registers = RegisterMap(config)
         for name in ("id", "digest", "tree_config", "engine_config"):
-            expected, found = self._registers[name].reset, self._read32(name)
+            expected, found = self.registers[name].reset, self._read32(name)
             if found != expected:
                 raise DriverError(f"register {name} is {found:#010x}; this configuration's is "
                                   f"{expected:#010x}")
 
     def _read32(self, name: str) -> int:
-        return self._transport.read32(self._registers.offset(name))
+        return self._transport.read32(self.registers.offset(name))
 
     def read(self, name: str) -> dict[str, int]:
         """Return the fields of a register."""
-        return self._registers.unpack(name, self._read32(name))
+        return self.registers.unpack(name, self._read32(name))
 
     def write(self, name: str, **fields: int) -> None:
         """Write a register; fields that are not given become 0."""
-        self._transport.write32(self._registers.offset(name),
-                                self._registers.pack(name, **fields))
+        self._transport.write32(self.registers.offset(name),
+                                self.registers.pack(name, **fields))
 
-    def _until(self, name: str, what: str, **fields: int) -> None:
+    def wait(self, name: str, what: str, **fields: int) -> None:
+        """Read a register until its fields have these values; DriverError if they never do."""
         for _ in range(PATIENCE):
             found = self.read(name)
             if all(found[field] == value for field, value in fields.items()):
@@ -145,9 +154,13 @@ class Casemate:
 
     @property
     def policy(self) -> Policy:
-        """What an integrity error locks."""
+        """What an integrity error locks: what software set, or more if the fuses ask for it."""
         value = self.read("policy")["failure"]
-        return Policy(value) if value in [each.value for each in Policy] else Policy.LOCK_ENGINE
+        if value not in [each.value for each in Policy]:
+            return Policy.LOCK_ENGINE
+        if self.config.keys is not None and self.config.keys.fuses is not None:
+            value = min(value, self.read("fuse_state")["weakest_policy"])
+        return Policy(value)
 
     def set_policy(self, policy: Policy, *, lock: bool = False) -> None:
         """Set the policy; with `lock` for good.
@@ -155,21 +168,49 @@ class Casemate:
         Raises
         ------
         DriverError
-            If it was locked before.
+            If it was locked before, or the fuses ask for more.
         """
         self.write("policy", failure=policy.value, lock=lock)
         if self.policy is not policy:
-            raise DriverError(f"the policy is locked: {self.policy.name.lower()}")
+            raise DriverError(f"the policy is locked: {self.policy.name.lower()}, by a write or "
+                              "by the fuses")
 
     def flush(self) -> None:
         """Write every changed leaf and node to DRAM, and wait until it is done."""
         self.write("command", flush=1)
-        self._until("command", "the flush", flush=0)
+        self.wait("command", "the flush", flush=0)
 
     def invalidate(self) -> None:
         """Flush, and empty the metadata cache."""
         self.write("command", invalidate=1)
-        self._until("command", "the invalidation", invalidate=0)
+        self.wait("command", "the invalidation", invalidate=0)
+
+    def reclaim(self, address: int, length: int) -> None:
+        """Take granules back from their owners, and wait until it is done.
+
+        Nobody owns them afterwards, no line of them is valid, their versions stay. `address` is
+        the data window's first byte or later; what lies beyond its last is cut off.
+
+        Raises
+        ------
+        ValueError
+            If `address` or `length` cuts a granule.
+        DriverError
+            If a granule could not be taken back: DRAM was tampered with, or the engine is locked.
+            The others were.
+        """
+        size = LINE_BYTES * self.config.leaf.lines
+        offset = address - self.config.data_base
+        if offset < 0 or length < 0 or offset % size or length % size:
+            raise ValueError(f"{length:#x} bytes at {address:#x} are no whole granules of {size} "
+                             f"bytes from {self.config.data_base:#x} on")
+        for name, value in (("first", offset // size), ("count", length // size)):
+            self.write(f"reclaim_{name}_low", **{name: value & 0xFFFF_FFFF})
+            self.write(f"reclaim_{name}_high", **{name: value >> 32})
+        self.write("reclaim", start=1)
+        self.wait("reclaim", "the reclaiming", start=0)
+        if self.read("reclaim")["failed"]:
+            raise DriverError(f"not every granule from {address:#x} on could be taken back")
 
     def errors(self) -> Iterator[LogEntry]:
         """Take the entries of the error log, the oldest first."""
@@ -182,7 +223,7 @@ class Casemate:
         """Return all counters of one moment; with `clear` they count from that moment on."""
         self.write("statistics", snapshot=1, clear=clear)
         return {name: self._read32(f"{name}_low") | self._read32(f"{name}_high") << 32
-                for name in self._registers.statistics}
+                for name in self.registers.statistics}
 
     # -- keys and domains --------------------------------------------------------------------
 
@@ -193,8 +234,8 @@ class Casemate:
 
     def wait_for_boot(self) -> int:
         """Wait until accesses are possible; return the cycles from reset until then."""
-        self._until("key_state", "the boot", state=KeyState.READY.value)
-        self._until("status", "the boot", ready=1)
+        self.wait("key_state", "the boot", state=KeyState.READY.value)
+        self.wait("status", "the boot", ready=1)
         return self._read32("boot_cycles")
 
     def create(self, domain: int, *, encrypt: bool = True, authenticate: bool = True) -> Domain:
@@ -221,7 +262,7 @@ class Casemate:
     def _command(self, command: KeyCommand, domain: int, **mode: bool) -> Domain:
         self.write("domain", domain=domain, **mode)
         self.write("domain_command", **{command.name.lower(): 1})
-        self._until("domain_command", f"{command.name.lower()} of domain {domain}",
+        self.wait("domain_command", f"{command.name.lower()} of domain {domain}",
                     **{each.name.lower(): 0 for each in KeyCommand})
         found = self.read("domain_outcome")
         result = KeyResult(found["result"])

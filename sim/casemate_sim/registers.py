@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from casemate.config import EngineConfig, KeyManagerConfig, TreeConfig, preset
+from casemate.config import EngineConfig, FuseConfig, KeyManagerConfig, TreeConfig, preset
 from casemate.csr.description import Access, Block, Register
 from casemate.csr.header import c_header
 from casemate.csr.registers import STATISTICS, block
@@ -91,7 +91,8 @@ def _reset(access: Access, reset: int) -> str:
 
 def register_tables(what: str = "map") -> str:
     """Return the map of the registers (`what` is ``map``), or all ``fields``, as Markdown."""
-    registers = block(preset("latency").replace(tree=TreeConfig(), keys=KeyManagerConfig()))
+    keys = KeyManagerConfig(fuses=FuseConfig())
+    registers = block(preset("latency").replace(tree=TreeConfig(), keys=keys))
     if what == "map":
         return table(("offset", "register", "content"), (
             (f"`{register.offset:#05x}`", f"`{register.name}`", register.text)

@@ -107,6 +107,74 @@ def test_a_domain_that_is_rekeyed_starts_anew(bench, engine):
     assert bench.memory[0] != before
 
 
+GRANULE = 4 * LINE_BYTES
+
+
+def test_the_supervisor_takes_granules_back_and_their_owner_is_told(bench, engine):
+    for domain in (5, 6):
+        engine.create(domain)
+    for granule, domain in enumerate((5, 5, 6, 5)):
+        for line in range(4 * granule, 4 * granule + 4):
+            assert bench.done(bench.write(domain, line, bytes([domain]) * LINE_BYTES))[0] == OKAY
+    engine.write("interrupt_enable", reclaim_done=1)
+    engine.reclaim(GRANULE, 2 * GRANULE)
+    assert bench.step()["irq"]
+    engine.write("interrupt_state", reclaim_done=1)
+    owners = (5, None, None, 5)
+    for line in range(16):
+        owner = owners[line // 4]
+        for domain in (5, 6):
+            assert bench.done(bench.read(domain, line)) == (
+                (OKAY, bytes([5]) * LINE_BYTES) if domain == owner else
+                (SLVERR, bytes(LINE_BYTES)))
+    assert {entry.kind for entry in engine.errors()} == {LogKind.ACCESS}
+    # Nobody owns them: the next one that claims them finds zeros, and the versions went on.
+    assert bench.done(bench.write(5, 8, b"new....." * 8, claim=False))[0] == SLVERR
+    assert bench.done(bench.write(5, 8, b"new....." * 8))[0] == OKAY
+    assert bench.done(bench.read(5, 8)) == (OKAY, b"new....." * 8)
+    assert bench.done(bench.read(5, 9)) == (OKAY, bytes(LINE_BYTES))
+    assert bench.done(bench.read(6, 8)) == (SLVERR, bytes(LINE_BYTES))
+
+
+def test_a_range_beyond_the_memory_is_cut_and_half_a_granule_refused(bench, engine):
+    last = CONFIG.lines - 4
+    engine.create(5)
+    for line in (0, last):
+        assert bench.done(bench.write(5, line, bytes([7]) * LINE_BYTES))[0] == OKAY
+    engine.reclaim(CONFIG.data_bytes, 4 * GRANULE)
+    for line in (0, last):
+        assert bench.done(bench.read(5, line)) == (OKAY, bytes([7]) * LINE_BYTES)
+    engine.reclaim(last * LINE_BYTES, 1 << 40)
+    assert bench.done(bench.read(5, 0)) == (OKAY, bytes([7]) * LINE_BYTES)
+    assert bench.done(bench.read(5, last))[0] == SLVERR
+    for address, length in ((64, GRANULE), (0, 64), (-GRANULE, GRANULE)):
+        with pytest.raises(ValueError, match="no whole granules of 256 bytes"):
+            engine.reclaim(address, length)
+
+
+def test_a_granule_that_does_not_verify_is_not_taken_back(bench, engine):
+    engine.set_policy(Policy.REPORT_ONLY)
+    engine.create(5)
+    for granule in (0, 1):
+        bench.done(bench.write(5, 4 * granule, bytes([granule]) * LINE_BYTES))
+    engine.invalidate()
+    leaf = CONFIG.regions[1].base + LINE_BYTES
+    intact, bench.memory[leaf] = bench.memory[leaf], bytes(LINE_BYTES)
+    with pytest.raises(DriverError, match="not every granule from 0x0 on"):
+        engine.reclaim(0, 2 * GRANULE)
+    bench.memory[leaf] = intact
+    assert bench.done(bench.read(5, 0))[0] == SLVERR
+    assert bench.done(bench.read(5, 4)) == (OKAY, bytes([1]) * LINE_BYTES)
+    engine.reclaim(GRANULE, GRANULE)
+    assert bench.done(bench.read(5, 4))[0] == SLVERR
+
+
+def test_an_engine_that_is_locked_takes_nothing_back(bench, engine):
+    bench.step({"tamper": 1})
+    with pytest.raises(DriverError, match="not every granule"):
+        engine.reclaim(0, GRANULE)
+
+
 def test_a_slot_that_fails_is_locked_for_its_domain_only(bench, engine):
     engine.set_policy(Policy.LOCK_DOMAIN)
     for domain in (5, 6):

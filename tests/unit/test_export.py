@@ -7,7 +7,7 @@ import pytest
 from amaranth import Module
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
-from casemate.config import preset
+from casemate.config import FuseConfig, KeyManagerConfig, TreeConfig, preset
 from casemate.export import FlatPorts, convert_verilog
 from casemate.top import Casemate
 
@@ -83,4 +83,21 @@ def test_every_signal_of_the_engine_is_a_port():
     assert {"slot_valid", "slot_enable", "key_key", "s_axi_awuser"} <= flat.inputs
     assert not {"slot_ready", "idle", "m_axi_awid"} & flat.inputs
     del engine, flat
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
+def test_an_engine_with_fuses_has_their_pins():
+    keys = KeyManagerConfig(fuses=FuseConfig())
+    flat = FlatPorts(Casemate(preset("tiny").replace(tree=TreeConfig(), keys=keys)))
+    pins = {name: len(port) for name, port in flat.ports.items()
+            if not name.startswith(("s_axi", "m_axi"))}
+    inputs = {name: pins.pop(name) for name in flat.inputs & set(pins)}
+    assert inputs == {"otp_ready": 1, "otp_valid": 1, "otp_data": 39, "otp_busy": 1,
+                      "otp_done": 1, "otp_error": 1, "entropy": 32, "entropy_valid": 1,
+                      "tamper": 1}
+    assert pins == {"otp_read": 1, "otp_address": 6, "otp_program": 1, "otp_program_data": 39,
+                    "entropy_ready": 1, "debug_enable": 1, "idle": 1, "irq": 1,
+                    "alert_integrity": 1, "alert_fatal": 1}
+    del flat
     gc.collect()

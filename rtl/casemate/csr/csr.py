@@ -7,8 +7,14 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from ..alert.layouts import LogKind, Policy, log_layout
 from ..axi.lite import LITE_DATA_BITS, LiteSignature, LiteSubordinate
 from ..config import EngineConfig
+from ..fuse.anchor import state_layout
+from ..fuse.registers import Result, configuration_layout, identity_layout
+from ..fuse.registers import command_layout as fuse_command_layout
 from ..key_manager.layouts import KeyCommand, KeyState, command_layout, outcome_layout
+from ..metadata.layouts import index_bits
+from ..metadata.reclaimer import reclaim_layout
 from .file import RegisterFile
+from .fuses import connect_fuses
 from .registers import ADDRESS_BITS, INTERRUPTS, LOG_DEPTH, STATISTICS, block
 from .statistics import COUNTER_BITS, Statistics
 
@@ -42,6 +48,11 @@ class Csr(wiring.Component):
     sweep: Out(stream.Signature(Sweep))
     sweeping: In(1)
         From the cycle after a transfer on ``sweep`` until the sweep is done.
+    reclaim: Out(stream.Signature(reclaim_layout(config)))
+        Ranges to be taken back from their owners.
+    reclaiming: In(1), reclaim_failed: In(1)
+        From the cycle after a transfer on ``reclaim`` until the range is done; then, whether a
+        granule of it could not be taken back.
     log: In(stream.Signature(log_layout(config), always_ready=True)), log_lost: In(1)
         Entries of the error log; a full log keeps what it has.
     integrity_error, access_error, bus_error, fatal_error: In(1)
@@ -51,21 +62,32 @@ class Csr(wiring.Component):
         With a key manager: commands, and what became of the last one.
     key_state: In(KeyState), boot_cycles: In(32)
         With a key manager.
+    fuse_command: Out(stream.Signature(command_layout())), fuse_result: In(stream.Signature(Result))
+        With fuses: commands to ``TrustAnchor``, one at a time, and their results.
+    fuse_state: In(state_layout()), fuse_identity: In(identity_layout()),
+    fuse_configuration: In(configuration_layout()), debug: In(1)
+        With fuses: what they say, and the level of ``debug_enable``.
     irq: Out(1)
         Level: an enabled interrupt has happened.
     """
 
     sweep: stream.Interface
+    reclaim: stream.Interface
     log: stream.Interface
     domain_command: stream.Interface
+    fuse_command: stream.Interface
+    fuse_result: stream.Interface
 
     def __init__(self, config: EngineConfig):
         self._config = config
+        self._fuses = config.keys is not None and config.keys.fuses is not None
         super().__init__({
             "axil": In(LiteSignature(ADDRESS_BITS)),
             "idle": In(1), "ready": In(1), "engine_locked": In(1), "alert_integrity": In(1),
             "alert_fatal": In(1), "locked_slots": In(config.domain_slots),
             "policy": Out(Policy), "sweep": Out(stream.Signature(Sweep)), "sweeping": In(1),
+            "reclaim": Out(stream.Signature(reclaim_layout(config))), "reclaiming": In(1),
+            "reclaim_failed": In(1),
             "log": In(stream.Signature(log_layout(config), always_ready=True)), "log_lost": In(1),
             "integrity_error": In(1), "access_error": In(1), "bus_error": In(1),
             "fatal_error": In(1), "events": In(event_layout()), "irq": Out(1),
@@ -73,6 +95,11 @@ class Csr(wiring.Component):
                 "domain_command": Out(stream.Signature(command_layout())),
                 "domain_outcome": In(outcome_layout()),
                 "key_state": In(KeyState), "boot_cycles": In(LITE_DATA_BITS)}),
+            **({} if not self._fuses else {
+                "fuse_command": Out(stream.Signature(fuse_command_layout())),
+                "fuse_result": In(stream.Signature(Result)), "fuse_state": In(state_layout()),
+                "fuse_identity": In(identity_layout()), "debug": In(1),
+                "fuse_configuration": In(configuration_layout())}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -99,15 +126,19 @@ class Csr(wiring.Component):
             with m.If(registers.policy.failure == policy.value):
                 m.d.comb += self.policy.eq(policy)
         sweep_done = self._sweep(m, registers)
+        reclaim_done = self._reclaim(m, registers)
         log_overflow = self._log(m, registers)
         self._statistics(m, file)
         if self._config.keys is not None:
             self._domains(m, registers)
+        if self._fuses:
+            connect_fuses(m, registers, self)
 
         sources = {
             "integrity_error": self.integrity_error, "access_error": self.access_error,
             "bus_error": self.bus_error, "fatal_error": self.fatal_error,
             "sweep_done": sweep_done, "log_overflow": log_overflow,
+            "reclaim_done": reclaim_done,
         }
         state, enable = registers.interrupt_state, registers.interrupt_enable
         for name, _ in INTERRUPTS:
@@ -137,6 +168,31 @@ class Csr(wiring.Component):
                 self.sweep.valid.eq(1),
                 self.sweep.payload.eq(
                     Mux(command.invalidate_start, Sweep.INVALIDATE, Sweep.FLUSH))]
+        return done
+
+    def _reclaim(self, m: Module, registers: object) -> Signal:
+        """Send ranges to the keeper of the metadata; return the pulse at the end of one."""
+        command, sent = registers.reclaim, self.reclaim
+        bits = index_bits(self._config)
+        first, count = Signal(2 * LITE_DATA_BITS), Signal(2 * LITE_DATA_BITS)
+        busy, was_busy, done = Signal(), Signal(), Signal()
+        m.d.comb += [
+            first.eq(Cat(registers.reclaim_first_low.first, registers.reclaim_first_high.first)),
+            count.eq(Cat(registers.reclaim_count_low.count, registers.reclaim_count_high.count)),
+            busy.eq(sent.valid | self.reclaiming), command.start_busy.eq(busy),
+            command.failed.eq(self.reclaim_failed), done.eq(was_busy & ~busy),
+        ]
+        m.d.sync += was_busy.eq(busy)
+        with m.If(sent.ready):
+            m.d.sync += sent.valid.eq(0)
+        with m.If(~busy & command.start_start):
+            m.d.sync += [sent.valid.eq(1), sent.payload.first.eq(first),
+                         sent.payload.count.eq(count)]
+            # Numbers that are too large for the unit are cut, not wrapped.
+            with m.If(count >> bits != 0):
+                m.d.sync += sent.payload.count.eq(1 << bits)
+            with m.If(first >> bits != 0):
+                m.d.sync += sent.payload.count.eq(0)
         return done
 
     def _domains(self, m: Module, registers: object) -> None:

@@ -32,6 +32,8 @@ class Access(enum.Enum):
     """Kept by the register; writes are ignored once the register's ``SET_ONCE`` field is 1."""
     SET_ONCE = "write 1 to set, until reset"
     """Kept by the register; 0 again by reset only."""
+    HIDDEN = "write only"
+    """Kept by the register until the hardware forgets it, which wins over a write; reads as 0."""
     CLEARED = "write 1 to clear"
     """Set by the hardware, bit by bit; setting wins over clearing."""
     COMMAND = "write 1 to start"

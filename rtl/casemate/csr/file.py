@@ -11,7 +11,7 @@ from .description import Access, Block, Field, Register
 
 __all__ = ["RegisterFile"]
 
-_KEPT = (Access.STORED, Access.LOCKABLE, Access.SET_ONCE, Access.CLEARED)
+_KEPT = (Access.STORED, Access.LOCKABLE, Access.SET_ONCE, Access.CLEARED, Access.HIDDEN)
 
 
 def _members(register: Register) -> dict[str, wiring.Member]:
@@ -21,6 +21,8 @@ def _members(register: Register) -> dict[str, wiring.Member]:
             members[field.name] = Out(field.bits, init=field.reset)
         if field.access is Access.CLEARED:
             members[f"{field.name}_set"] = In(field.bits)
+        if field.access is Access.HIDDEN:
+            members[f"{field.name}_forget"] = In(1)
         if field.access in (Access.READ, Access.TAKEN):
             members[field.name] = In(field.bits)
         if field.access is Access.COMMAND:
@@ -47,7 +49,8 @@ class RegisterFile(wiring.Component):
         ``bus.address`` combinationally.
     registers: Out(Signature)
         A member for each register, with members for its fields. A kept field is an output with its
-        name, a read one an input. ``NAME_set`` sets bits of a field that software clears.
+        name, a read one an input. ``NAME_set`` sets bits of a field that software clears;
+        ``NAME_forget`` zeroes one that software only writes.
         ``NAME_start`` is high in the cycle of the write that starts a command, not while
         ``NAME_busy``, which it reads as. ``taken`` is high in the cycle of a read that takes.
     """
@@ -77,6 +80,10 @@ class RegisterFile(wiring.Component):
                     for bit in range(field.bits):
                         with m.If(getattr(ports, f"{field.name}_set")[bit]):
                             m.d.sync += getattr(ports, field.name)[bit].eq(1)
+                if field.access is Access.HIDDEN:
+                    ports = getattr(self.registers, register.name)
+                    with m.If(getattr(ports, f"{field.name}_forget")):
+                        m.d.sync += getattr(ports, field.name).eq(0)
         return m
 
     def _access(self, m: Module, register: Register) -> None:
@@ -98,7 +105,8 @@ class RegisterFile(wiring.Component):
                     m.d.comb += getattr(ports, f"{field.name}_start").eq(data & mask & ~busy)
             else:
                 value = getattr(ports, field.name)
-                m.d.comb += read_data.eq(value)
+                if field.access is not Access.HIDDEN:
+                    m.d.comb += read_data.eq(value)
                 if field.access in _KEPT:
                     self._keep(m, register, field, value, data, mask)
         if register.taken:

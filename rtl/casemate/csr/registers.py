@@ -7,6 +7,7 @@ from ..alert.layouts import LogKind, Policy
 from ..config import DOMAIN_BITS, EngineConfig
 from ..key_manager.layouts import KeyCommand, KeyResult, KeyState
 from .description import Access, Block, Field, Register
+from .fuses import fuse_registers
 
 __all__ = ["ADDRESS_BITS", "INTERRUPTS", "LOG_DEPTH", "STATISTICS", "STATISTICS_OFFSET",
            "block"]
@@ -38,6 +39,7 @@ INTERRUPTS = (
     ("fatal_error", "A version or counter is used up, or a change of the tree was lost."),
     ("sweep_done", "A flush or invalidation has ended."),
     ("log_overflow", "The error log lost an entry."),
+    ("reclaim_done", "A range of granules was gone through."),
 )
 """Interrupts from bit 0 up, with their meanings."""
 
@@ -160,6 +162,7 @@ def _statistics(config: EngineConfig) -> tuple[Register, ...]:
                   "it, so that no event is lost.")))]
     if config.keys is not None:
         registers += _keys()
+    registers += _reclaim()
     for index, (name, text) in enumerate(STATISTICS):
         for word, part in enumerate(("low", "high")):
             registers.append(Register(
@@ -167,6 +170,30 @@ def _statistics(config: EngineConfig) -> tuple[Register, ...]:
                 fields=(Field(name="count", bits=32, low=0, access=Access.WINDOW,
                               text=f"Bits {32 * word} to {32 * word + 31}."),)))
     return tuple(registers)
+
+
+def _reclaim() -> tuple[Register, ...]:
+    def halves(name: str, low: int, text: str) -> tuple[Register, ...]:
+        return tuple(
+            Register(name=f"{name}_{part}", offset=low + 4 * word, text=text, fields=(
+                Field(name=name.removeprefix("reclaim_"), bits=32, low=0, access=Access.STORED,
+                      text=f"Bits {32 * word} to {32 * word + 31}."),))
+            for word, part in enumerate(("low", "high")))
+
+    return (
+        *halves("reclaim_first", 0x60, "First granule of a range to be reclaimed: its address in "
+                "the data window, divided by 256."),
+        *halves("reclaim_count", 0x68, "Granules of the range. What lies beyond the data window "
+                "is cut off."),
+        Register(name="reclaim", offset=0x70,
+                 text="Takes the range back from its owners.", fields=(
+            Field(name="start", bits=1, low=0, access=Access.COMMAND,
+                  text="Each granule of the range gets owner 0 and no valid line; its versions "
+                  "stay. Ignored while a range is gone through."),
+            Field(name="failed", bits=1, low=1, access=Access.READ,
+                  text="Of the last range, a granule could not be taken back: its leaf does not "
+                  "verify, or the engine was locked meanwhile."))),
+    )
 
 
 def _keys() -> tuple[Register, ...]:
@@ -219,6 +246,7 @@ def _keys() -> tuple[Register, ...]:
 
 def block(config: EngineConfig) -> Block:
     """Return the registers of an engine."""
+    fuses = fuse_registers() if config.keys is not None and config.keys.fuses is not None else ()
     return Block(name="casemate", address_bits=ADDRESS_BITS,
                  registers=(*_identity(config), *_control(), *_log(),
-                            *_statistics(config)))
+                            *_statistics(config), *fuses))

@@ -38,7 +38,7 @@ class Reclaimer(wiring.Component):
     i: In(stream.Signature(reclaim_layout(config)))
         A range; ready when nothing is going on.
     busy: Out(1), failed: Out(1)
-        A range is being taken back; of the last range, a leaf could not be.
+        A range is being taken back; of the last range, a leaf could not be, or ``stop`` came.
     o: Out(stream.Signature(leaf_request_layout(config)))
         Leaves to be looked up.
     done, refused, park, again: In(1), seat: In, park_on: In(range(peers + 1))
@@ -131,4 +131,6 @@ class Reclaimer(wiring.Component):
                 m.d.sync += [used[i].eq(0), wanting.eq(0)]
         with m.If(self.stop):
             m.d.sync += left.eq(0)
+            with m.If(self.busy | self.i.valid):
+                m.d.sync += self.failed.eq(1)
         return m

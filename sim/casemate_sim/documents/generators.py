@@ -11,6 +11,7 @@ from casemate.config import (
     PRESETS,
     CipherConfig,
     EngineConfig,
+    FuseConfig,
     KeyManagerConfig,
     LeafShape,
     preset,
@@ -69,7 +70,7 @@ def configuration(what: str = "engine") -> str:
     from casemate_sim.simulate import PlayerConfig
 
     kinds = {"engine": EngineConfig, "cipher": CipherConfig, "leaf": LeafShape,
-             "keys": KeyManagerConfig, "player": PlayerConfig}
+             "keys": KeyManagerConfig, "fuses": FuseConfig, "player": PlayerConfig}
     if what not in kinds:
         raise ValueError(f"there is no configuration of {what!r}; there are {', '.join(kinds)}")
     return _parameters(kinds[what])

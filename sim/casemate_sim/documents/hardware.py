@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from casemate.config import PRESETS, EngineConfig, preset
+from casemate.config import (
+    PRESETS,
+    EngineConfig,
+    FuseConfig,
+    KeyManagerConfig,
+    TreeConfig,
+    preset,
+)
 
 from .markdown import first_sentence, table
 
@@ -94,6 +101,10 @@ _GROUPS = (
     (r"m_axi_aw.*", "DRAM, write address"), (r"m_axi_w.*", "DRAM, write data"),
     (r"m_axi_b.*", "DRAM, write response"), (r"m_axi_ar.*", "DRAM, read address"),
     (r"m_axi_r.*", "DRAM, read data"),
+    (r"otp_.*", "fuses"), (r"entropy.*", "entropy"), (r"tamper|debug_enable", "safety"),
+    (r"s_axil_aw.*", "registers, write address"), (r"s_axil_w.*", "registers, write data"),
+    (r"s_axil_b.*", "registers, write response"), (r"s_axil_ar.*", "registers, read address"),
+    (r"s_axil_r.*", "registers, read data"),
     (r"key_.*", "keys"), (r"slot_.*", "domain slots"), (r".*", "state"),
 )
 
@@ -122,6 +133,21 @@ _MEANINGS = {
     "slot_domain": "the domain that the slot belongs to from now on",
     "slot_encrypt": "0: `plain`, 1: `xts`",
     "slot_authenticate": "must be 0; else every access of the domain is refused",
+    "otp_ready": "the macro has power and takes requests",
+    "otp_read": "pulse: the word at `otp_address` is wanted",
+    "otp_address": "number of the word", "otp_valid": "pulse: the word that was wanted",
+    "otp_data": "with `otp_valid`: the word, 7 of its bits for error correction",
+    "otp_program": "pulse: the ones of `otp_program_data` are to be programmed",
+    "otp_program_data": "bits to be programmed; stay while `otp_busy`",
+    "otp_busy": "a word is being programmed", "otp_done": "pulse: programming has ended",
+    "otp_error": "with `otp_done`: not all bits are as wanted",
+    "entropy": "a word from the source, untested", "entropy_valid": "a word is offered",
+    "entropy_ready": "it is taken at the next edge",
+    "tamper": "somebody opens the case; of any clock, high for two cycles or more",
+    "debug_enable": "a debugger may get in: there is no key in fuses or registers",
+    "irq": "level: an enabled interrupt has happened",
+    "alert_integrity": "level until reset: DRAM was tampered with",
+    "alert_fatal": "level until reset: keys, fuses, entropy or counters failed; see registers",
     "idle": "nothing is in flight: keys and slots may change",
 }
 
@@ -129,25 +155,35 @@ _MEANINGS = {
 def _meaning(name: str) -> str:
     if name in _MEANINGS:
         return _MEANINGS[name]
-    match = re.fullmatch(r"[sm]_axi_(\w+)", name)
-    return f"AXI4 {match.group(1).upper()}" if match else ""
+    match = re.fullmatch(r"[sm]_axi(l?)_(\w+)", name)
+    return f"AXI4{'-Lite' * bool(match[1])} {match[2].upper()}" if match else ""
 
 
-def _port_rows(name: str) -> Iterator[tuple[object, ...]]:
+def _with_fuses(config: EngineConfig) -> EngineConfig:
+    return config.replace(tree=TreeConfig(), keys=KeyManagerConfig(fuses=FuseConfig()))
+
+
+def _port_rows(name: str, *, fuses: bool) -> Iterator[tuple[object, ...]]:
     from casemate.export import FlatPorts
     from casemate.top import Casemate
 
-    flat = FlatPorts(Casemate(preset(name)))
-    for port in ("clk", "rst"):
+    config = preset(name)
+    flat = FlatPorts(Casemate(_with_fuses(config) if fuses else config))
+    known = set(FlatPorts(Casemate(config)).ports) if fuses else set()
+    for port in () if fuses else ("clk", "rst"):
         yield f"`{port}`", "in", 1, "clock and reset", _meaning(port)
     for port, signal in flat.ports.items():
+        if port in known:
+            continue
         group = next(text for pattern, text in _GROUPS if re.fullmatch(pattern, port))
         direction = "in" if port in flat.inputs else "out"
         yield f"`{port}`", direction, len(signal), group, _meaning(port)
 
 
-def ports(name: str) -> str:
-    """Return the ports of a preset's exported Verilog."""
+def ports(name: str, what: str = "") -> str:
+    """Return the ports of a preset's exported Verilog; with ``fuses``, those that fuses add."""
+    if what not in ("", "fuses"):
+        raise ValueError(f"there are no ports of {what!r}: only of 'fuses'")
     with unused_hardware():
-        rows = list(_port_rows(name))
+        rows = list(_port_rows(name, fuses=bool(what)))
     return table(("port", "direction", "bits", "group", "meaning"), rows)

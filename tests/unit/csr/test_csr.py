@@ -163,6 +163,44 @@ def test_every_interrupt_needs_its_enable_bit_and_clears_alone():
     run(scenario)
 
 
+LEAVES = CONFIG.leaves
+
+
+@pytest.mark.parametrize(("first", "count", "sent"), [
+    (3, 7, (3, 7)), (0, LEAVES, (0, LEAVES)), (5, 2 * LEAVES, (5, LEAVES)),
+    (5, 1 << 32, (5, LEAVES)), (5, (1 << 64) - 1, (5, LEAVES)), (LEAVES - 1, 0, (LEAVES - 1, 0)),
+    (LEAVES, 7, (0, 0)), (1 << 32 | 9, 7, (9, 0)), (1 << 63, 1, (0, 0))])
+def test_a_range_is_reclaimed_once_and_cut_at_the_end_of_the_window(first, count, sent):
+    async def scenario(dut, ctx, driver):
+        for name, value in (("first", first), ("count", count)):
+            await driver.write(f"reclaim_{name}_low", **{name: value & 0xFFFF_FFFF})
+            await driver.write(f"reclaim_{name}_high", **{name: value >> 32})
+        await driver.write("interrupt_enable", reclaim_done=1)
+        assert not ctx.get(dut.reclaim.valid)
+        await driver.write("reclaim", start=1)
+        await ctx.tick().repeat(3)
+        payload = ctx.get(dut.reclaim.payload)
+        assert ctx.get(dut.reclaim.valid) and (payload.first, payload.count) == sent
+        assert (await driver.read("reclaim"))["start"] == 1
+        ctx.set(dut.reclaim.ready, 1)
+        await ctx.tick()
+        ctx.set(dut.reclaim.ready, 0)
+        ctx.set(dut.reclaiming, 1)
+        await ctx.tick().repeat(3)
+        await driver.write("reclaim", start=1)  # ignored
+        assert not ctx.get(dut.reclaim.valid) and not ctx.get(dut.irq)
+        ctx.set(dut.reclaiming, 0)
+        ctx.set(dut.reclaim_failed, 1)
+        await ctx.tick().repeat(3)
+        assert ctx.get(dut.irq)
+        assert {name for name, value in (await driver.read("interrupt_state")).items()
+                if value} == {"reclaim_done"}
+        assert await driver.read("reclaim") == {"start": 0, "failed": 1}
+        assert not ctx.get(dut.reclaim.valid)
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("seed", [None, 3])
 def test_the_log_is_a_queue_that_keeps_its_oldest_entries(seed):
     async def scenario(dut, ctx, driver):

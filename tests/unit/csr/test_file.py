@@ -27,9 +27,12 @@ BLOCK = Block(name="test", address_bits=6, registers=(
         field("a", 1, 0, Access.COMMAND), field("b", 1, 4, Access.COMMAND))),
     Register(name="queue", offset=0x1C, text="T.", fields=(field("a", 16, 3, Access.TAKEN),)),
     Register(name="table", offset=0x20, text="T.", fields=(field("a", 32, 0, Access.WINDOW),)),
+    Register(name="secret", offset=0x24, text="T.", fields=(
+        field("a", 20, 4, Access.HIDDEN), field("b", 1, 31, Access.HIDDEN))),
 ))
 INPUTS = {Access.READ: "{}", Access.TAKEN: "{}", Access.CLEARED: "{}_set",
           Access.COMMAND: "{}_busy"}
+FORGET = {("secret", name): f"{name}_forget" for name in ("a", "b")}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -41,7 +44,7 @@ def test_random_accesses_do_what_the_description_says(seed):
     async def bench(ctx):
         rng = random.Random(seed)
         kept = {(r.name, f.name): f.reset for r in BLOCK for f in r.fields}
-        for _ in range(3000):
+        for _ in range(6000):
             number = rng.randrange(16)
             register = by_number.get(number)
             given = {}
@@ -52,6 +55,9 @@ def test_random_accesses_do_what_the_description_says(seed):
                         port = INPUTS[f.access].format(f.name)
                         ctx.set(getattr(getattr(dut.registers, each.name), port),
                                 given[each.name, f.name])
+            forgotten = {key for key in FORGET if rng.random() < 0.1}
+            for key, port in FORGET.items():
+                ctx.set(getattr(dut.registers.secret, port), key in forgotten)
             window, window_wait = rng.getrandbits(32), rng.randrange(2)
             write = register is not None and rng.random() < 0.4
             data, mask = rng.getrandbits(32), rng.choice((0xFFFFFFFF, 0xFF, 0xFF0000FF))
@@ -68,6 +74,7 @@ def test_random_accesses_do_what_the_description_says(seed):
             expected = 0
             for f in register.fields if register else ():
                 value = (f.reset if f.access is Access.CONSTANT
+                         else 0 if f.access is Access.HIDDEN
                          else window if f.access is Access.WINDOW
                          else given[register.name, f.name] if f.access in
                          (Access.READ, Access.TAKEN, Access.COMMAND)
@@ -87,7 +94,8 @@ def test_random_accesses_do_what_the_description_says(seed):
                 key, old = (register.name, f.name), kept[register.name, f.name]
                 new = (data & mask & f.mask) >> f.low
                 changed = (mask & f.mask) >> f.low
-                if f.access is Access.STORED or (f.access is Access.LOCKABLE and not locked):
+                if f.access in (Access.STORED, Access.HIDDEN) or (
+                        f.access is Access.LOCKABLE and not locked):
                     kept[key] = old & ~changed | new
                 elif f.access is Access.SET_ONCE:
                     kept[key] = old | new
@@ -96,9 +104,11 @@ def test_random_accesses_do_what_the_description_says(seed):
             for (name, part), value in given.items():
                 if BLOCK.register(name).field(part).access is Access.CLEARED:
                     kept[name, part] |= value
+            for key in forgotten:
+                kept[key] = 0
             await ctx.tick()
             for name, part in (("kept", "a"), ("kept", "b"), ("locked", "a"), ("locked", "lock"),
-                               ("events", "a"), ("events", "b")):
+                               ("events", "a"), ("events", "b"), *FORGET):
                 assert ctx.get(getattr(getattr(dut.registers, name), part)) == kept[name, part]
         assert kept["locked", "lock"]
 
