@@ -1,0 +1,58 @@
+"""A hostile supervisor: the victim gets its own data or an error, always."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+from casemate.config import CipherConfig, KeyManagerConfig, TreeConfig, preset
+from casemate_sim.adversary.supervisor import Breach, HostileSupervisor
+from casemate_sim.board import Board
+
+CONFIG = preset("tiny").replace(
+    domain_slots=2, keys=KeyManagerConfig(domains=64),
+    tree=TreeConfig(cache_sets=2, cache_ways=2, walks=2, write_backs=1,
+                    pad_cipher=CipherConfig(pipelined=False)))
+"""That of ``tests/key_manager``: one build serves both."""
+
+
+@pytest.fixture(scope="module")
+def board():
+    return Board(CONFIG)
+
+
+def campaign(board, seed, trials):
+    outcomes, actions = Counter(), Counter()
+    for trial in range(trials):
+        try:
+            supervisor = HostileSupervisor(board, Random(f"{seed}/{trial}"))
+            supervisor.run(12)
+        except Breach as breach:
+            breach.add_note(f"trial {trial} of seed {seed}")
+            raise
+        outcomes += supervisor.outcomes
+        actions += supervisor.actions
+    return outcomes, actions
+
+
+def check(board, seed, trials):
+    outcomes, actions = campaign(board, seed, trials)
+    print(f"{trials} trials: {dict(outcomes)}; {dict(actions)}")
+    assert all(outcomes[kind] for kind in ("data", "zeros", "error", "command refused"))
+    assert len(actions) == 10
+
+
+def test_the_victim_gets_its_own_data_or_an_error(board, seed):
+    check(board, seed, 25)
+
+
+@pytest.mark.verify
+def test_the_victim_gets_its_own_data_or_an_error_at_length(board, seed):
+    check(board, seed, 1000)
+
+
+def test_a_breach_is_seen(board):
+    """The supervisor's books say that a line was lost, but the engine still returns it."""
+    supervisor = HostileSupervisor(board, Random(1))
+    supervisor._lost()
+    with pytest.raises(Breach, match="the victim got"):
+        supervisor._victim_reads(0)
