@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import bandwidth
+import boot
 import integrity
 import latency
 import simulation_speed
@@ -36,6 +37,7 @@ class Bench(StrEnum):
     INTEGRITY = "integrity"
     TRACES = "traces"
     SIZES = "sizes"
+    BOOT = "boot"
     SIMULATION_SPEED = "simulation_speed"
 
 
@@ -46,6 +48,7 @@ BENCHES: dict[Bench, Callable[[Report], Iterator[Figure]]] = {
     Bench.INTEGRITY: lambda report: integrity.figures(ECP5, report),
     Bench.TRACES: lambda report: traces.figures(ECP5, report),
     Bench.SIZES: lambda report: sizes.figures(ECP5, report),
+    Bench.BOOT: boot.figures,
     Bench.SIMULATION_SPEED: lambda report: simulation_speed.figures(ECP5, report),
 }
 

@@ -86,6 +86,18 @@ def test_a_device_boots_from_its_fuses_with_keys_that_are_new_each_time(board):
     assert len(seen) == 2
 
 
+def test_the_first_protected_access_comes_within_3000_cycles(board):
+    engine = start(board, image())
+    ready = engine.wait_for_boot()
+    engine.create(5)
+    assert board.done(board.write(5, 0, bytes(range(64))))[0] == OKAY
+    assert board.cycle <= 3000
+    # Sensing of the fuses and start-up tests run side by side.
+    tested = board.drawn[1023][0]
+    assert tested < 1030 and ready - tested <= 400
+    print(f"boot: {ready} cycles, first access answered: {board.cycle}")
+
+
 @pytest.mark.parametrize("state", ["blank", "test", "return", "scrap"])
 def test_a_device_without_a_root_key_refuses_every_access(board, state):
     number = board.read(5, 0)

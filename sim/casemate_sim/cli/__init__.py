@@ -18,6 +18,7 @@ from casemate_sim.cli import (
     record,
     sim,
     traces,
+    walkthrough,
 )
 from casemate_sim.cli.errors import BAD_INPUT, Commands
 
@@ -34,6 +35,7 @@ app.command("convert")(convert.convert)
 app.command("traces")(traces.traces)
 app.command("audit")(audit.audit)
 app.command("attack")(attack.attack)
+app.command("walkthrough")(walkthrough.walkthrough)
 app.command("export")(export.export)
 app.add_typer(config.commands, name="config")
 app.add_typer(fuse.commands, name="fuse")
