@@ -34,7 +34,10 @@ FUSES = tuple(encode_device(Device(
 
 
 def config() -> EngineConfig:
-    """Return preset `tiny` with the pipelined ciphers of `latency` and a usual cache."""
+    """Return preset `tiny` with the pipelined ciphers of `latency` and a small cache.
+
+    Write-backs are as many as hide their latency behind a granule in 16 cycles.
+    """
     return preset("tiny").replace(
         name="tiny_pipelined", data_bytes=1 << 20, read_entries=16, write_entries=16,
         write_bursts=16, data_cipher=CipherConfig(), tweak_cipher=CipherConfig(),
@@ -90,7 +93,7 @@ def _boot(board: Board, settings: dict[str, object]) -> Figure:
     return Figure(
         name="boot.cycles_to_first_access", value=board.cycle, unit="cycles", target="<= 3000",
         config=settings | {"breakdown": {
-            "sensing, from reset, beside the health tests": sensed,
+            "last word of the fuses read, from reset, beside the health tests": sensed,
             "health tests, from reset": tested, "boot nonce": nonce - tested,
             "tables, from reset, beside the health tests": tables,
             "key derivation and expansion": ready - nonce,

@@ -1,4 +1,4 @@
-"""``casemate walkthrough``: the whole life of a device, and what it does when something deviates."""
+"""``casemate walkthrough``: the life of a device, and its end when something deviates."""
 
 from __future__ import annotations
 
