@@ -155,7 +155,8 @@ def held(sim, secrets):
 # -- the tests -----------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["iterative", pytest.param("pipelined", marks=pytest.mark.verify)])
+@pytest.fixture(params=[pytest.param(each, marks=pytest.mark.verify)
+                        for each in ("iterative", "pipelined")])
 def bench(request):
     config = CONFIGS[request.param]
     return EngineBench(config, Inspected(Casemate(config)))
