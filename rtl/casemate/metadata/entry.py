@@ -29,7 +29,7 @@ class EntryState(wiring.Signature):
     readable: Out(1)
         Its content may be looked at, though perhaps not trusted yet.
     here: Out(1)
-        DRAM has sent something, and nothing speaks against it yet.
+        DRAM has sent something that counts, and nothing speaks against it yet.
     trusted: Out(1)
         It is verified, and so is all above it.
     failed: Out(1), response: Out(2)
@@ -168,7 +168,8 @@ class NodeEntry(wiring.Component):
             state.trusted.eq(state.active & (born | (
                 known & above & settled & (zero | (good & ~error[1]))))),
             state.zero.eq(zero & known),
-            state.here.eq(state.active & fetched & arrived & ~error[1] & ~state.zero
+            # Not before the counter is known: below a counter of zero, DRAM's content is void.
+            state.here.eq(state.active & known & ~zero & fetched & arrived & ~error[1]
                           & ~state.failed),
             state.readable.eq(state.active & ~state.failed & (born | (
                 known & (zero | (arrived & ~error[1]))))),
