@@ -13,6 +13,7 @@ from ..fuse.registers import command_layout as fuse_command_layout
 from ..key_manager.layouts import KeyCommand, KeyState, command_layout, outcome_layout
 from ..metadata.layouts import index_bits
 from ..metadata.reclaimer import reclaim_layout
+from .commands import choose_command, end_of
 from .file import RegisterFile
 from .fuses import connect_fuses
 from .registers import ADDRESS_BITS, INTERRUPTS, LOG_DEPTH, STATISTICS, block
@@ -151,16 +152,12 @@ class Csr(wiring.Component):
         """Send commands to the metadata cache; return the pulse at the end of one."""
         command = registers.command
         busy = Signal()
-        was_busy = Signal()
-        done = Signal()
         invalidating = self.sweep.payload == Sweep.INVALIDATE
         m.d.comb += [
             busy.eq(self.sweep.valid | self.sweeping),
             registers.status.sweeping.eq(busy),
             command.flush_busy.eq(busy), command.invalidate_busy.eq(busy & invalidating),
-            done.eq(was_busy & ~busy),
         ]
-        m.d.sync += was_busy.eq(busy)
         with m.If(self.sweep.ready):
             m.d.sync += self.sweep.valid.eq(0)
         with m.If(~busy & (command.flush_start | command.invalidate_start)):
@@ -168,21 +165,20 @@ class Csr(wiring.Component):
                 self.sweep.valid.eq(1),
                 self.sweep.payload.eq(
                     Mux(command.invalidate_start, Sweep.INVALIDATE, Sweep.FLUSH))]
-        return done
+        return end_of(m, busy)
 
     def _reclaim(self, m: Module, registers: object) -> Signal:
         """Send ranges to the keeper of the metadata; return the pulse at the end of one."""
         command, sent = registers.reclaim, self.reclaim
         bits = index_bits(self._config)
         first, count = Signal(2 * LITE_DATA_BITS), Signal(2 * LITE_DATA_BITS)
-        busy, was_busy, done = Signal(), Signal(), Signal()
+        busy = Signal()
         m.d.comb += [
             first.eq(Cat(registers.reclaim_first_low.first, registers.reclaim_first_high.first)),
             count.eq(Cat(registers.reclaim_count_low.count, registers.reclaim_count_high.count)),
             busy.eq(sent.valid | self.reclaiming), command.start_busy.eq(busy),
-            command.failed.eq(self.reclaim_failed), done.eq(was_busy & ~busy),
+            command.failed.eq(self.reclaim_failed),
         ]
-        m.d.sync += was_busy.eq(busy)
         with m.If(sent.ready):
             m.d.sync += sent.valid.eq(0)
         with m.If(~busy & command.start_start):
@@ -193,25 +189,20 @@ class Csr(wiring.Component):
                 m.d.sync += sent.payload.count.eq(1 << bits)
             with m.If(first >> bits != 0):
                 m.d.sync += sent.payload.count.eq(0)
-        return done
+        return end_of(m, busy)
 
     def _domains(self, m: Module, registers: object) -> None:
         """Send commands to the key manager; show what it says."""
         command, sent, outcome = (
             registers.domain_command, self.domain_command, self.domain_outcome)
-        current = Signal(KeyCommand)
-        busy = sent.valid
+        current, start = choose_command(m, command, KeyCommand, sent.valid)
         with m.If(sent.ready):
             m.d.sync += sent.valid.eq(0)
-        for each in KeyCommand:
-            name = each.name.lower()
-            m.d.comb += getattr(command, f"{name}_busy").eq(busy & (current == each))
-            with m.If(~busy & getattr(command, f"{name}_start")):
-                m.d.sync += [
-                    sent.valid.eq(1), current.eq(each),
-                    sent.payload.domain.eq(registers.domain.domain),
-                    sent.payload.encrypt.eq(registers.domain.encrypt),
-                    sent.payload.authenticate.eq(registers.domain.authenticate)]
+        with m.If(start):
+            m.d.sync += [
+                sent.valid.eq(1),
+                *(sent.payload[name].eq(getattr(registers.domain, name))
+                  for name in ("domain", "encrypt", "authenticate"))]
         m.d.comb += [
             sent.payload.command.eq(current),
             registers.key_state.state.eq(self.key_state),

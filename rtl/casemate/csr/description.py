@@ -9,7 +9,7 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Access", "Block", "DescriptionError", "Field", "Register"]
+__all__ = ["Access", "Block", "DescriptionError", "Field", "Register", "names_of", "read_field"]
 
 REGISTER_BITS = 32
 REGISTER_BYTES = REGISTER_BITS // 8
@@ -78,6 +78,17 @@ class Field:
     def mask(self) -> int:
         """The field's bits in its register."""
         return (1 << self.bits) - 1 << self.low
+
+
+def names_of(choice: type[enum.Enum]) -> tuple[tuple[str, int], ...]:
+    """Return the names of a choice's values, for :class:`Field`."""
+    return tuple((each.name.lower(), each.value) for each in choice)
+
+
+def read_field(name: str, bits: int, low: int, text: str,
+               values: tuple[tuple[str, int], ...] = ()) -> Field:
+    """Return a field that software only reads."""
+    return Field(name=name, bits=bits, low=low, access=Access.READ, text=text, values=values)
 
 
 @dataclass(frozen=True, kw_only=True)

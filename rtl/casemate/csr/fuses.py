@@ -8,7 +8,8 @@ from ..alert.layouts import Policy
 from ..fuse.codes import LifeCycle
 from ..fuse.map import WORDS
 from ..fuse.registers import Command, Result
-from .description import Access, Field, Register
+from .commands import choose_command
+from .description import Access, Field, Register, names_of, read_field
 
 __all__ = ["FUSES_OFFSET", "connect_fuses", "fuse_registers"]
 
@@ -29,21 +30,17 @@ _COMMANDS = {
 
 def fuse_registers() -> tuple[Register, ...]:
     """Return the registers, in order of their offsets; none of them shows a secret."""
-    def read(name: str, bits: int, low: int, text: str,
-             values: tuple[tuple[str, int], ...] = ()) -> Field:
-        return Field(name=name, bits=bits, low=low, access=Access.READ, text=text, values=values)
-
     state = (
-        read("ready", 1, 0, "All checks of the fuses have passed."),
-        read("alert", 1, 1, "The fuses raised the alarm."),
-        read("entropy_tested", 1, 2, "The entropy source passed its start-up tests."),
-        read("entropy_alert", 1, 3, "A health test of the entropy source has failed."),
-        read("key_refused", 1, 4, "The fuses ask for larger keys than the engine has."),
-        read("debug", 1, 5, "Level of the pin `debug_enable`."),
-        read("weakest_policy", 2, 8, "What an integrity error locks at least, whatever `policy` "
-             "says.", tuple((policy.name.lower(), policy.value) for policy in Policy)),
-        read("life_cycle", 13, 16, "State of life; `scrap` until `ready`.",
-             tuple((each.name.lower(), each.value) for each in LifeCycle)))
+        read_field("ready", 1, 0, "All checks of the fuses have passed."),
+        read_field("alert", 1, 1, "The fuses raised the alarm."),
+        read_field("entropy_tested", 1, 2, "The entropy source passed its start-up tests."),
+        read_field("entropy_alert", 1, 3, "A health test of the entropy source has failed."),
+        read_field("key_refused", 1, 4, "The fuses ask for larger keys than the engine has."),
+        read_field("debug", 1, 5, "Level of the pin `debug_enable`."),
+        read_field("weakest_policy", 2, 8, "What an integrity error locks at least, whatever "
+                   "`policy` says.", names_of(Policy)),
+        read_field("life_cycle", 13, 16, "State of life; `scrap` until `ready`.",
+                   names_of(LifeCycle)))
     words = [*(f"device_{n}" for n in range(4)), "serial_0", "serial_1", "key_size", "policy",
              "debug", "product"]
     offset = FUSES_OFFSET
@@ -54,7 +51,7 @@ def fuse_registers() -> tuple[Register, ...]:
         registers.append(Register(
             name=f"fuse_{name}", offset=offset, text="A word of identity or configuration; zero "
             "until `ready`, and while its partition is open.",
-            fields=(read("word", 32, 0, "The word."),)))
+            fields=(read_field("word", 32, 0, "The word."),)))
     registers += [
         Register(name="fuse_address", offset=offset + 4, text="What a command is about.", fields=(
             Field(name="address", bits=(WORDS - 1).bit_length(), low=0, access=Access.STORED,
@@ -69,9 +66,8 @@ def fuse_registers() -> tuple[Register, ...]:
                   text=text) for command, text in _COMMANDS.items())),
         Register(name="fuse_result", offset=offset + 16, text="How the last command ended.",
                  fields=(
-            read("result", 2, 0, "`refused` means that nothing has changed; `failed`, that a word "
-                 "does not hold what was to be programmed.",
-                 tuple((each.name.lower(), each.value) for each in Result)),)),
+            read_field("result", 2, 0, "`refused` means that nothing has changed; `failed`, that a "
+                       "word does not hold what was to be programmed.", names_of(Result)),)),
     ]
     return tuple(registers)
 
@@ -79,7 +75,8 @@ def fuse_registers() -> tuple[Register, ...]:
 def connect_fuses(m: Module, registers: Any, csr: Any) -> None:
     """Connect the registers with the ports ``fuse_*`` of the component that holds them."""
     sent, result, command = csr.fuse_command, csr.fuse_result, registers.fuse_command
-    current, busy = Signal(Command), Signal()
+    busy = Signal()
+    current, start = choose_command(m, command, Command, busy)
     taken = sent.valid & sent.ready
     with m.If(sent.ready):
         m.d.sync += sent.valid.eq(0)
@@ -91,11 +88,8 @@ def connect_fuses(m: Module, registers: Any, csr: Any) -> None:
     ]
     with m.If(result.valid):
         m.d.sync += [busy.eq(0), registers.fuse_result.result.eq(result.payload)]
-    for each in Command:
-        name = each.name.lower()
-        m.d.comb += getattr(command, f"{name}_busy").eq(busy & (current == each))
-        with m.If(~busy & getattr(command, f"{name}_start")):
-            m.d.sync += [sent.valid.eq(1), busy.eq(1), current.eq(each)]
+    with m.If(start):
+        m.d.sync += [sent.valid.eq(1), busy.eq(1)]
     state = registers.fuse_state
     for name in ("ready", "alert", "entropy_tested", "entropy_alert", "key_refused",
                  "weakest_policy", "life_cycle"):

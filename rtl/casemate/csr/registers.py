@@ -6,7 +6,7 @@ from .. import __version__
 from ..alert.layouts import LogKind, Policy
 from ..config import DOMAIN_BITS, EngineConfig
 from ..key_manager.layouts import KeyCommand, KeyResult, KeyState
-from .description import Access, Block, Field, Register
+from .description import Access, Block, Field, Register, names_of, read_field
 from .fuses import fuse_registers
 
 __all__ = ["ADDRESS_BITS", "INTERRUPTS", "LOG_DEPTH", "STATISTICS", "STATISTICS_OFFSET",
@@ -81,23 +81,20 @@ def _identity(config: EngineConfig) -> tuple[Register, ...]:
 
 
 def _control() -> tuple[Register, ...]:
-    def read(name: str, low: int, text: str) -> Field:
-        return Field(name=name, bits=1, low=low, access=Access.READ, text=text)
-
     return (
         Register(name="status", offset=0x14, text="What the engine is doing.", fields=(
-            read("idle", 0, "Nothing is in flight."),
-            read("ready", 1, "The root was cleared after reset: accesses are possible."),
-            read("sweeping", 2, "A flush or invalidation is going on."),
-            read("engine_locked", 3, "The whole engine is locked until reset."),
-            read("slot_locked", 4, "A domain slot is locked until reset."),
-            read("alert_integrity", 5, "Level of the pin."),
-            read("alert_fatal", 6, "Level of the pin."))),
+            read_field("idle", 1, 0, "Nothing is in flight."),
+            read_field("ready", 1, 1, "The root was cleared after reset: accesses are possible."),
+            read_field("sweeping", 1, 2, "A flush or invalidation is going on."),
+            read_field("engine_locked", 1, 3, "The whole engine is locked until reset."),
+            read_field("slot_locked", 1, 4, "A domain slot is locked until reset."),
+            read_field("alert_integrity", 1, 5, "Level of the pin."),
+            read_field("alert_fatal", 1, 6, "Level of the pin."))),
         Register(name="policy", offset=0x18, text="What an integrity error locks.", fields=(
             Field(name="failure", bits=2, low=0, access=Access.LOCKABLE, reset=0,
                   text="A failed leaf or node locks the engine under both locking policies. "
                   "The value 3 counts as 0.",
-                  values=tuple((policy.name.lower(), policy.value) for policy in Policy)),
+                  values=names_of(Policy)),
             Field(name="lock", bits=1, low=31, access=Access.SET_ONCE,
                   text="The policy cannot be changed any more."))),
         Register(name="command", offset=0x1C,
@@ -132,7 +129,7 @@ def _log() -> tuple[Register, ...]:
                  text="Takes the oldest entry off the error log; zero if there is none.", fields=(
             taken("kind", 3, 0, "What failed: an access that is not allowed, a line's tag, a "
                   "version used up, a leaf's or node's MAC, DRAM with a leaf or node, a counter "
-                  "used up.", tuple((kind.name.lower(), kind.value) for kind in LogKind)),
+                  "used up.", names_of(LogKind)),
             taken("write", 1, 3, "Of a line: it was being written."),
             taken("level", 4, 4, "Of a leaf (0) or node: its level."),
             taken("slot", 6, 8, "Of a line: the slot of its domain."),
@@ -151,18 +148,19 @@ def _log() -> tuple[Register, ...]:
     )
 
 
-def _statistics(config: EngineConfig) -> tuple[Register, ...]:
-    registers = [Register(
+def _statistics() -> tuple[Register, ...]:
+    return (Register(
         name="statistics", offset=0x40,
         text="Counters of 64 bits. Reads of the counters wait until a command is done.", fields=(
             Field(name="snapshot", bits=1, low=0, access=Access.COMMAND,
                   text="Take all counters at one moment; the registers show what was taken."),
             Field(name="clear", bits=1, low=1, access=Access.COMMAND,
                   text="Set all counters to zero; with `snapshot`, in the same moment behind "
-                  "it, so that no event is lost.")))]
-    if config.keys is not None:
-        registers += _keys()
-    registers += _reclaim()
+                  "it, so that no event is lost."))),)
+
+
+def _counters() -> tuple[Register, ...]:
+    registers = []
     for index, (name, text) in enumerate(STATISTICS):
         for word, part in enumerate(("low", "high")):
             registers.append(Register(
@@ -197,13 +195,6 @@ def _reclaim() -> tuple[Register, ...]:
 
 
 def _keys() -> tuple[Register, ...]:
-    def read(name: str, bits: int, low: int, text: str,
-             values: tuple[tuple[str, int], ...] = ()) -> Field:
-        return Field(name=name, bits=bits, low=low, access=Access.READ, text=text, values=values)
-
-    def names(enum: type[KeyState] | type[KeyResult]) -> tuple[tuple[str, int], ...]:
-        return tuple((each.name.lower(), each.value) for each in enum)
-
     texts = {
         KeyCommand.CREATE: "Create the domain, in the given mode.",
         KeyCommand.REKEY: "Give the domain new keys, when nothing of it is in flight any more. "
@@ -213,11 +204,11 @@ def _keys() -> tuple[Register, ...]:
     }
     return (
         Register(name="key_state", offset=0x48, text="The key manager.", fields=(
-            read("state", 2, 0, "Ready means that domains can be created and used; erased, that "
-                 "all keys are gone until reset.", names(KeyState)),)),
+            read_field("state", 2, 0, "Ready means that domains can be created and used; erased, "
+                       "that all keys are gone until reset.", names_of(KeyState)),)),
         Register(name="boot_cycles", offset=0x4C, text="Duration of the boot.", fields=(
-            read("cycles", 32, 0, "Cycles from reset until accesses were possible; counts until "
-                 "then."),)),
+            read_field("cycles", 32, 0, "Cycles from reset until accesses were possible; counts "
+                       "until then."),)),
         Register(name="domain", offset=0x50, text="The domain that a command is about.", fields=(
             Field(name="domain", bits=DOMAIN_BITS, low=0, access=Access.STORED,
                   text="Its ID. 0 can have no mode that authenticates."),
@@ -232,21 +223,22 @@ def _keys() -> tuple[Register, ...]:
                   text=texts[command]) for command in KeyCommand)),
         Register(name="domain_outcome", offset=0x58,
                  text="What became of the last command, and the domain as it was then.", fields=(
-            read("result", 3, 0, "Anything but `done` means that nothing was changed.",
-                 names(KeyResult)),
-            read("created", 1, 8, "There is such a domain."),
-            read("encrypt", 1, 9, "Its mode: it is encrypted."),
-            read("authenticate", 1, 10, "It is authenticated."),
-            read("resident", 1, 11, "Its keys are in a slot."))),
+            read_field("result", 3, 0, "Anything but `done` means that nothing was changed.",
+                       names_of(KeyResult)),
+            read_field("created", 1, 8, "There is such a domain."),
+            read_field("encrypt", 1, 9, "Its mode: it is encrypted."),
+            read_field("authenticate", 1, 10, "It is authenticated."),
+            read_field("resident", 1, 11, "Its keys are in a slot."))),
         Register(name="domain_generation", offset=0x5C,
                  text="How often the domain's ID got new keys since reset.", fields=(
-            read("generation", 32, 0, "0 for the first keys after reset."),)),
+            read_field("generation", 32, 0, "0 for the first keys after reset."),)),
     )
 
 
 def block(config: EngineConfig) -> Block:
     """Return the registers of an engine."""
+    keys = _keys() if config.keys is not None else ()
     fuses = fuse_registers() if config.keys is not None and config.keys.fuses is not None else ()
     return Block(name="casemate", address_bits=ADDRESS_BITS,
-                 registers=(*_identity(config), *_control(), *_log(),
-                            *_statistics(config), *fuses))
+                 registers=(*_identity(config), *_control(), *_log(), *_statistics(), *keys,
+                            *_reclaim(), *_counters(), *fuses))
