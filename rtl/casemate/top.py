@@ -15,11 +15,11 @@ from .engine.core import Core
 from .engine.host_port import host_signature
 from .engine.keys import KeyLoader, key_layout
 from .engine.memory_port import memory_signature
+from .entropy.words import ENTROPY_BITS
 from .fuse.anchor import TrustAnchor
 from .fuse.otp import OtpSignature
 from .key_manager.layouts import KeyState
 from .key_manager.manager import KeyManager
-from .key_manager.nonce import WORD_BITS
 from .key_manager.root_cipher import ROOT_KEY_BITS
 from .metadata.root import RootDoor
 from .metadata.unit import MetadataUnit
@@ -82,7 +82,7 @@ class Casemate(wiring.Component):
             } if config.keys is None else {
                 **({"root_key": In(stream.Signature(ROOT_KEY_BITS))} if config.keys.fuses is None
                    else {"otp": Out(OtpSignature()), "debug_enable": Out(1)}),
-                "entropy": In(stream.Signature(WORD_BITS)), "tamper": In(1)}),
+                "entropy": In(stream.Signature(ENTROPY_BITS)), "tamper": In(1)}),
             "idle": Out(1),
             **({} if config.tree is None else {
                 "s_axil": In(LiteSignature(ADDRESS_BITS)), "irq": Out(1),
@@ -98,14 +98,14 @@ class Casemate(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if self._config.keys is not None:
-            self._elaborate_keys(m)
-            return m
         m.submodules.core = core = Core(self._config)
-        m.submodules.slots = slots = DomainSlots(self._config)
-        m.submodules.keys = keys = KeyLoader(self._config)
         connect(m, flipped(self.s_axi), core.host)
         connect(m, core.memory, flipped(self.m_axi))
+        if self._config.keys is not None:
+            self._elaborate_keys(m, core)
+            return m
+        m.submodules.slots = slots = DomainSlots(self._config)
+        m.submodules.keys = keys = KeyLoader(self._config)
         connect(m, flipped(self.key), keys.i)
         connect(m, flipped(self.slot), slots.i)
         connect(m, core.read_lookup, slots.read)
@@ -117,12 +117,9 @@ class Casemate(wiring.Component):
             self._elaborate_tree(m, core, keys)
         return m
 
-    def _elaborate_keys(self, m: Module) -> None:
-        """Build an engine that derives its own keys."""
-        m.submodules.core = core = Core(self._config)
+    def _elaborate_keys(self, m: Module, core: Core) -> None:
+        """Add what derives the engine's keys."""
         m.submodules.keys = keys = KeyManager(self._config)
-        connect(m, flipped(self.s_axi), core.host)
-        connect(m, core.memory, flipped(self.m_axi))
         connect(m, core.read_lookup, keys.read)
         connect(m, core.write_lookup, keys.write)
         connect(m, keys.data_key, core.data_key)

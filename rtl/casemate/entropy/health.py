@@ -5,10 +5,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .cutoffs import adaptive_cutoff, repetition_cutoff
+from .words import ENTROPY_BITS
 
 __all__ = ["HealthTests"]
-
-_WORD_BITS = 32
 
 
 class HealthTests(wiring.Component):
@@ -59,14 +58,14 @@ class HealthTests(wiring.Component):
         self._window = window
         self._startup = startup
         super().__init__({
-            "i": In(stream.Signature(_WORD_BITS)), "o": Out(stream.Signature(_WORD_BITS)),
+            "i": In(stream.Signature(ENTROPY_BITS)), "o": Out(stream.Signature(ENTROPY_BITS)),
             "alert": Out(1), "tested": Out(1),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         word = self.i.payload
-        last, first = Signal(_WORD_BITS), Signal(_WORD_BITS)
+        last, first = Signal(ENTROPY_BITS), Signal(ENTROPY_BITS)
         begun = Signal()
         repeated = Signal(range(self._repetitions + 1))
         equal = Signal(range(self._proportion + 1))

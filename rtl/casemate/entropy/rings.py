@@ -7,9 +7,10 @@ from amaranth import Cat, Instance, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .words import ENTROPY_BITS
+
 __all__ = ["RingOscillators", "SeededSource"]
 
-_WORD_BITS = 32
 _INVERTER = 0x5555  # LUT4: not A, whatever B, C and D
 _GATE = 0x7777  # LUT4: not (A and B)
 
@@ -52,7 +53,7 @@ class RingOscillators(wiring.Component):
         self._rings = rings
         self._stages = stages
         self._fold = fold
-        super().__init__({"enable": In(1), "o": Out(stream.Signature(_WORD_BITS))})
+        super().__init__({"enable": In(1), "o": Out(stream.Signature(ENTROPY_BITS))})
 
     def _ring(self, m: Module, number: int) -> Signal:
         """Build one ring; return its output, which no clock knows."""
@@ -77,8 +78,8 @@ class RingOscillators(wiring.Component):
         parity: Value = reduce(xor, caught)
         folded = Signal()
         samples = Signal(range(self._fold))
-        bits = Signal(range(_WORD_BITS))
-        word = Signal(_WORD_BITS)
+        bits = Signal(range(ENTROPY_BITS))
+        word = Signal(ENTROPY_BITS)
         bit = Mux(samples == 0, 0, folded) ^ parity
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -87,7 +88,7 @@ class RingOscillators(wiring.Component):
             with m.If(samples == self._fold - 1):
                 following = Cat(word[1:], bit)
                 m.d.sync += [samples.eq(0), word.eq(following), bits.eq(bits + 1)]
-                with m.If((bits == _WORD_BITS - 1) & (self.o.ready | ~self.o.valid)):
+                with m.If((bits == ENTROPY_BITS - 1) & (self.o.ready | ~self.o.valid)):
                     m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(following)]
         return m
 
@@ -110,15 +111,15 @@ class SeededSource(wiring.Component):
     o: stream.Interface
 
     def __init__(self, seed: int):
-        if not 0 < seed < 1 << _WORD_BITS:
+        if not 0 < seed < 1 << ENTROPY_BITS:
             raise ValueError(f"seed = {seed} is not possible: 1 to 2^32 - 1")
         self._seed = seed
-        super().__init__({"o": Out(stream.Signature(_WORD_BITS))})
+        super().__init__({"o": Out(stream.Signature(ENTROPY_BITS))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        state = Signal(_WORD_BITS, init=self._seed)
-        left, right = Signal(_WORD_BITS), Signal(_WORD_BITS)
+        state = Signal(ENTROPY_BITS, init=self._seed)
+        left, right = Signal(ENTROPY_BITS), Signal(ENTROPY_BITS)
         m.d.comb += [
             left.eq(state ^ (state << 13)), right.eq(left ^ (left >> 17)),
             self.o.valid.eq(1), self.o.payload.eq(state),

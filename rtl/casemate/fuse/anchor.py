@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from ..alert.layouts import Policy
 from ..config import EngineConfig
 from ..entropy.health import HealthTests
+from ..entropy.words import ENTROPY_BITS
 from .codes import FailurePolicy, KeySize, LifeCycle
 from .controller import FuseController
 from .digest import MESSAGE_BITS
@@ -14,8 +15,6 @@ from .otp import OtpSignature
 from .registers import Result, command_layout, configuration_layout, identity_layout, one_of
 
 __all__ = ["TrustAnchor", "state_layout"]
-
-_WORD_BITS = 32
 
 
 def state_layout() -> data.StructLayout:
@@ -79,12 +78,12 @@ class TrustAnchor(wiring.Component):
         assert config.keys is not None and config.keys.fuses is not None
         self._aes_bits, self._fuses = config.aes_bits, config.keys.fuses
         super().__init__({
-            "otp": Out(OtpSignature()), "entropy": In(stream.Signature(_WORD_BITS)),
+            "otp": Out(OtpSignature()), "entropy": In(stream.Signature(ENTROPY_BITS)),
             "tamper": In(1), "locked": In(1),
             "command": In(stream.Signature(command_layout())),
             "result": Out(stream.Signature(Result)),
             "root_key": Out(stream.Signature(MESSAGE_BITS)),
-            "nonce": Out(stream.Signature(_WORD_BITS)),
+            "nonce": Out(stream.Signature(ENTROPY_BITS)),
             "alarm": Out(1), "erase": Out(1), "debug": Out(1), "state": Out(state_layout()),
             "identity": Out(identity_layout()), "configuration": Out(configuration_layout()),
         })

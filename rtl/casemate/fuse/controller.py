@@ -4,6 +4,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from ..entropy.words import ENTROPY_BITS
 from .codes import Debug, Flag, LifeCycle, Status
 from .commands import command_states
 from .digest import MESSAGE_BITS, Digest
@@ -86,7 +87,7 @@ class FuseController(wiring.Component):
         self.port, self.digest = self._parts()
         self._check_bits = check_bits
         super().__init__({
-            "otp": Out(OtpSignature()), "entropy": In(stream.Signature(32)),
+            "otp": Out(OtpSignature()), "entropy": In(stream.Signature(ENTROPY_BITS)),
             "command": In(stream.Signature(command_layout())),
             "result": Out(stream.Signature(Result)), "tamper": In(1),
             "root_key": Out(stream.Signature(MESSAGE_BITS)), "ready": Out(1), "alert": Out(1),

@@ -8,6 +8,7 @@ from ..aes.signature import RoundKeyWrite
 from ..config import DOMAIN_BITS, EngineConfig
 from ..domain.slots import LookupSignature
 from ..engine.keys import KeyLoader
+from ..entropy.words import ENTROPY_BITS
 from .domain_table import DomainTable
 from .eraser import Eraser
 from .filler import Filler
@@ -20,7 +21,7 @@ from .layouts import (
     domain_layout,
     outcome_layout,
 )
-from .nonce import WORD_BITS, NonceCollector
+from .nonce import NonceCollector
 from .root_cipher import ROOT_KEY_BITS
 from .slot_table import SlotTable
 
@@ -99,7 +100,7 @@ class KeyManager(wiring.Component):
         slots = config.domain_slots
         super().__init__({
             "root_key": In(stream.Signature(ROOT_KEY_BITS)),
-            "entropy": In(stream.Signature(WORD_BITS)),
+            "entropy": In(stream.Signature(ENTROPY_BITS)),
             "command": In(stream.Signature(command_layout())), "outcome": Out(outcome_layout()),
             "read": In(LookupSignature(config)), "write": In(LookupSignature(config)),
             **{f"{name}_key": Out(RoundKeyWrite(slots)) for name in ("data", "tweak", "tag")},

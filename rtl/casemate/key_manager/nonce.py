@@ -4,12 +4,10 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..entropy.words import ENTROPY_BITS
 from .kdf import NONCE_BITS
 
-__all__ = ["WORD_BITS", "NonceCollector"]
-
-WORD_BITS = 32
-"""Width of a word of entropy."""
+__all__ = ["NonceCollector"]
 
 
 class NonceCollector(wiring.Component):
@@ -29,19 +27,19 @@ class NonceCollector(wiring.Component):
 
     def __init__(self):
         super().__init__({
-            "i": In(stream.Signature(WORD_BITS)), "o": Out(stream.Signature(NONCE_BITS))})
+            "i": In(stream.Signature(ENTROPY_BITS)), "o": Out(stream.Signature(NONCE_BITS))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         nonce, taken = Signal(NONCE_BITS), Signal()
-        words = NONCE_BITS // WORD_BITS
+        words = NONCE_BITS // ENTROPY_BITS
         count = Signal(range(words + 1))
         m.d.comb += [
             self.i.ready.eq(count != words), self.o.valid.eq((count == words) & ~taken),
             self.o.payload.eq(nonce),
         ]
         with m.If(self.i.valid & self.i.ready):
-            m.d.sync += [nonce.eq(Cat(nonce[WORD_BITS:], self.i.payload)), count.eq(count + 1)]
+            m.d.sync += [nonce.eq(Cat(nonce[ENTROPY_BITS:], self.i.payload)), count.eq(count + 1)]
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += [taken.eq(1), nonce.eq(0)]
         return m
