@@ -103,8 +103,8 @@ class Accesses(wiring.Component):
                 waits.eq(wanting & parked & (park_on != peers)), ended.eq(waits & end),
                 picker.requests[i].eq(wanting & ~asking[i] & ~right & (
                     ~parked | self.locked | ended | ((park_on == peers) & self.room))),
+                woken[i].eq(picker.requests[i] & tried & (park_on != peers)),
             ]
-            m.d.comb += woken[i].eq(picker.requests[i] & tried & (park_on != peers))
             with m.If(picker.o.payload == i):
                 m.d.comb += [self.retry_first.eq(~tried), self.retry_asked.eq(asked),
                              self.retry_hinted.eq(hinted)]

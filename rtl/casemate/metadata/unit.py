@@ -37,8 +37,9 @@ class MetadataUnit(wiring.Component):
 
     An access that hits is answered 4 cycles later; one access per cycle. A miss fetches the leaf
     and every ancestor below the first one in the cache at once, and verifies them from the top as
-    they come; a read gets a hint as soon as its leaf is there. Several misses are on their way at
-    once, up to ``walks`` leaves or nodes of each level; two that need one node share it.
+    they come; a read gets a hint as soon as its leaf is there and its counter known. Several misses
+    are on their way at once, up to ``walks`` leaves or nodes of each level; two that need one node
+    share it.
 
     A leaf or node that was changed is written to DRAM when its way is needed: its counter in the
     parent is raised, in the cache if the parent is there; otherwise the parent is fetched, changed
