@@ -39,7 +39,7 @@ demo: setup  ## Simulate real programs' memory traffic: bare wire, plain, xts, i
 	$(BIN)/casemate sim sqlite_index --limit 10000 --plot build/demo.png --json build/demo.json
 	$(BIN)/casemate compare --limit 8000 --plot build/compare.png --json build/compare.json
 
-test: setup-dev  ## Run all tests but the long campaigns: under 20 minutes on two cores.
+test: setup-dev  ## Run all tests but the long campaigns.
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m 'not verify'
