@@ -11,19 +11,34 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Protocol
 
-from casemate.config import LINE_BYTES, EngineConfig
+from casemate.config import (
+    LINE_BYTES,
+    CipherConfig,
+    EngineConfig,
+    KeyManagerConfig,
+    TreeConfig,
+    preset,
+)
 from casemate.top import Casemate
 
 from casemate_sim import driver
 from casemate_sim.component import NativeComponent
 from casemate_sim.fuses.macro import FuseMacro
 
-__all__ = ["OKAY", "SLVERR", "Board", "Simulated"]
+__all__ = ["OKAY", "SLVERR", "Board", "Simulated", "small_managed_config"]
 
 OKAY, SLVERR = 0, 2
 """Values of RRESP and BRESP."""
 
 _PATIENCE = 20_000
+
+
+def small_managed_config() -> EngineConfig:
+    """Return a small engine with a key manager: two slots, 64 domains, a cache of four leaves."""
+    return preset("tiny").replace(
+        domain_slots=2, keys=KeyManagerConfig(domains=64),
+        tree=TreeConfig(cache_sets=2, cache_ways=2, walks=2, write_backs=1,
+                        pad_cipher=CipherConfig(pipelined=False)))
 
 
 class Simulated(Protocol):

@@ -4,20 +4,13 @@ from collections import Counter
 from random import Random
 
 import pytest
-from casemate.config import CipherConfig, KeyManagerConfig, TreeConfig, preset
 from casemate_sim.adversary.supervisor import Breach, HostileSupervisor
-from casemate_sim.board import Board
-
-CONFIG = preset("tiny").replace(
-    domain_slots=2, keys=KeyManagerConfig(domains=64),
-    tree=TreeConfig(cache_sets=2, cache_ways=2, walks=2, write_backs=1,
-                    pad_cipher=CipherConfig(pipelined=False)))
-"""That of ``tests/key_manager``: one build serves both."""
+from casemate_sim.board import Board, small_managed_config
 
 
 @pytest.fixture(scope="module")
 def board():
-    return Board(CONFIG)
+    return Board(small_managed_config())
 
 
 def campaign(board, seed, trials):

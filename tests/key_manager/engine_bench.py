@@ -1,14 +1,10 @@
 """The engine that the tests of this folder use, on its board."""
 
-from casemate.config import CipherConfig, KeyManagerConfig, TreeConfig, preset
-from casemate_sim.board import OKAY, SLVERR, Board
+from casemate_sim.board import OKAY, SLVERR, Board, small_managed_config
 
 __all__ = ["CONFIG", "OKAY", "SLVERR", "EngineBench"]
 
-ITERATIVE = CipherConfig(pipelined=False)
-CONFIG = preset("tiny").replace(
-    domain_slots=2, keys=KeyManagerConfig(domains=64),
-    tree=TreeConfig(cache_sets=2, cache_ways=2, walks=2, write_backs=1, pad_cipher=ITERATIVE))
+CONFIG = small_managed_config()
 
 
 class EngineBench(Board):
