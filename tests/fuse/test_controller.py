@@ -333,3 +333,22 @@ def test_a_torn_mark_that_cannot_be_programmed_opens_nothing(device):
     assert device.look() == image
     device.start(1000)
     assert device.state(device.start()) is LifeCycle.PRODUCTION
+
+
+@pytest.mark.parametrize("reading", [0, 1])
+def test_a_mark_that_is_torn_in_one_of_two_readings_is_the_alarm(device, reading):
+    # A glitch at the pins of the macro must not move a device to another state of life.
+    image = device_in("production")
+    mark = encode_word(MARKS[3])
+    torn = sum(1 << bit for bit in [bit for bit in range(39) if mark >> bit & 1][:2])
+    device.load(image, KEY)
+    device.off()
+    reads, before, struck = 0, Step.START, False
+    for _ in range(600):
+        now = reads == (4 if reading == 0 else 33) and before is Step.WAIT
+        outputs = device.run(1, garble=torn if now else 0)
+        step = device.step(outputs)
+        reads += step is Step.READ and before is not Step.READ
+        before, struck = step, struck or now
+    assert struck and judge(outputs, "torn once") == "alarm"
+    assert device.look() == image

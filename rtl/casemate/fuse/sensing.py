@@ -83,11 +83,15 @@ def sensing_states(m: Module, r: Registers, port: OtpPort, digest: Digest) -> No
 def _take_mark(m: Module, r: Registers, port: OtpPort) -> None:
     """Walk on by one mark: it is there, or blank like all behind it; the last may follow any.
 
-    The first that is not there may be torn: what is left when power was lost while it was
-    programmed. A torn mark is remembered, and otherwise taken as blank.
+    The first that is not there may be torn, in both readings: what is left when power was lost
+    while it was programmed. A torn mark is remembered, and otherwise taken as blank.
     """
     response = port.response
-    present, torn = Signal(), Signal()
+    present, torn, remembered, known = Signal(), Signal(), Signal(), Signal()
+    m.d.comb += [
+        remembered.eq((r.torn == Flag.YES) & (r.target == r.place)),
+        known.eq(Mux(r.area == Area.LIFE_CYCLE, r.torn == Flag.NO, remembered)
+                 & (r.task == Task.BOOT))]
     m.d.sync += r.ended.eq(r.ended | response.blank | torn)
     with m.Switch(r.place):
         for place, (mark, state) in enumerate(zip(MARKS, _MARKED, strict=True)):
@@ -97,20 +101,14 @@ def _take_mark(m: Module, r: Registers, port: OtpPort) -> None:
                     present.eq(response.data == mark),
                     torn.eq(~response.blank & ~present & ~(
                         response.raw & ~encode(Const(mark, len(response.data)))).any())]
-                alone = (r.torn == Flag.NO) | (r.target == place)
-                with m.If(present):
-                    m.d.sync += r.walk.eq(state)
-                    with m.If(~alone if last else r.ended):
-                        r.go(m, Step.ALARM)
-                with m.If(torn & alone & (r.task == Task.BOOT) & (last | ~r.ended)):
-                    m.d.sync += [r.torn.eq(Flag.YES), r.target.eq(place), r.word.eq(mark)]
-                    if last:
-                        r.go(m, Step.NEXT)
-                with m.Elif(~response.blank & ~present):
-                    r.go(m, Step.ALARM)
                 if last:
-                    with m.Elif(~present | alone):
-                        r.go(m, Step.NEXT)
+                    r.go(m, Step.NEXT)
+                with m.If(torn & known & (last | ~r.ended)):
+                    m.d.sync += [r.torn.eq(Flag.YES), r.target.eq(place), r.word.eq(mark)]
+                with m.Elif(present & ~remembered & (r.torn == Flag.NO if last else ~r.ended)):
+                    m.d.sync += r.walk.eq(state)
+                with m.Elif(~response.blank | remembered):
+                    r.go(m, Step.ALARM)
         with m.Default():
             r.go(m, Step.ALARM)
 

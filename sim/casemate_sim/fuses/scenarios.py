@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from casemate.fuse.registers import Command
@@ -110,7 +112,10 @@ SCENARIOS = (
 
 
 def record(device: FuseDevice, scenario: Scenario) -> list[Stimulus]:
-    """Play a scenario without a fault; return its inputs, with which it can be played again."""
+    """Play a scenario without a fault; return its inputs, with which it can be played again.
+
+    Cycles with equal inputs are one stimulus.
+    """
     device.load(scenario.image, KEY)
     device.off()
     device.log = log = []
@@ -120,7 +125,8 @@ def record(device: FuseDevice, scenario: Scenario) -> list[Stimulus]:
         device.run(20)
     finally:
         device.log = None
-    return log
+    return [(dict(inputs), sum(cycles for _, cycles in equal))
+            for inputs, equal in groupby(log, key=itemgetter(0))]
 
 
 def _cut(log: list[Stimulus], cycle: int) -> Iterator[tuple[Mapping[str, int], int, bool]]:

@@ -22,7 +22,7 @@ from casemate_sim.model.fuse_words import (
 )
 
 __all__ = ["PARTITIONS", "WORDS", "Boot", "Device", "Finding", "FuseError", "FusePartition", "boot",
-           "check", "encode_device", "partition_of"]
+           "check", "encode_device", "is_torn", "partition_of"]
 
 WORDS = 34
 
