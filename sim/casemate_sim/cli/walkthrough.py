@@ -27,14 +27,14 @@ def walkthrough(
 
     Exit code 0: everything was as it must be; 1: something was not, and that is the last step.
     """
-    from casemate_sim.board import Board
+    from casemate_sim.bench import Bench
     from casemate_sim.walkthrough import STEPS, Walk, walkthrough_config
 
     config = walkthrough_config()
     console, steps = Console(highlight=False), []
     with Status("building the engine (a minute or two, the first time)",
                 console=Console(stderr=True)) as status:
-        walk = Walk(Board(config, seed=seed))
+        walk = Walk(Bench(config, seed=seed))
         status.update("simulating")
         for step in walk.steps():
             steps.append(step)

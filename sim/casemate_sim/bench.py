@@ -1,4 +1,4 @@
-"""An engine with a key manager on a board: host, DRAM, fuses, entropy, registers.
+"""An engine with a key manager on a bench: host, DRAM, fuses, entropy, registers.
 
 Everything around the engine is Python, one cycle at a time, so that a test or a bench can look at
 every pin and change every byte of DRAM. The engine is Verilated.
@@ -25,7 +25,7 @@ from casemate_sim import driver
 from casemate_sim.component import NativeComponent
 from casemate_sim.fuses.macro import FuseMacro
 
-__all__ = ["OKAY", "SLVERR", "Board", "Simulated", "small_managed_config"]
+__all__ = ["OKAY", "SLVERR", "Bench", "Simulated", "small_managed_config"]
 
 OKAY, SLVERR = 0, 2
 """Values of RRESP and BRESP."""
@@ -52,13 +52,13 @@ class Simulated(Protocol):
         ...
 
 
-class Board:
+class Bench:
     """Answers of the bus come in ``results``, by the number of the request.
 
     Parameters
     ----------
     config:
-        The engine's configuration, with ``keys``; with ``keys.fuses`` the board has a fuse macro
+        The engine's configuration, with ``keys``; with ``keys.fuses`` the bench has a fuse macro
         and a source of entropy.
     sim:
         The simulated engine; by default it is built.
