@@ -15,6 +15,7 @@ from casemate.config import (
     LINE_BYTES,
     CipherConfig,
     EngineConfig,
+    FuseConfig,
     KeyManagerConfig,
     TreeConfig,
     preset,
@@ -25,7 +26,8 @@ from casemate_sim import driver
 from casemate_sim.component import NativeComponent
 from casemate_sim.fuses.macro import FuseMacro
 
-__all__ = ["OKAY", "SLVERR", "Bench", "Simulated", "small_managed_config"]
+__all__ = ["OKAY", "SLVERR", "Bench", "Simulated", "small_fused_config",
+           "small_managed_config"]
 
 OKAY, SLVERR = 0, 2
 """Values of RRESP and BRESP."""
@@ -39,6 +41,12 @@ def small_managed_config() -> EngineConfig:
         domain_slots=2, keys=KeyManagerConfig(domains=64),
         tree=TreeConfig(cache_sets=2, cache_ways=2, walks=2, write_backs=1,
                         pad_cipher=CipherConfig(pipelined=False)))
+
+
+def small_fused_config() -> EngineConfig:
+    """Return the small engine with fuses, which are checked again after 1024 cycles at most."""
+    return small_managed_config().replace(
+        keys=KeyManagerConfig(domains=64, fuses=FuseConfig(check_bits=10)))
 
 
 class Simulated(Protocol):

@@ -6,10 +6,9 @@ Every step does something, by registers and bus as on a board, and checks what c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from casemate.alert.layouts import LogKind, Policy
-from casemate.config import LINE_BYTES, EngineConfig, FuseConfig, KeyManagerConfig, preset
+from casemate.config import LINE_BYTES
 from casemate.fuse.codes import FailurePolicy, KeySize, LifeCycle
 from casemate.key_manager.layouts import KeyState
 
@@ -17,9 +16,9 @@ from casemate_sim.bench import OKAY, SLVERR, Bench
 from casemate_sim.driver import Casemate, CommandError, DriverError
 from casemate_sim.fuses.driver import FuseCommandError, Fuses
 from casemate_sim.model.fuses import IDENTITY, SECRET, boot
-from casemate_sim.modes import with_tree
+from casemate_sim.steps import Step
 
-__all__ = ["STEPS", "Step", "Walk", "walkthrough_config"]
+__all__ = ["STEPS", "Walk"]
 
 _DEVICE, _SERIAL = b"walk-through ...", b"00000001"
 _SHARE = bytes(range(0x40, 0x60))
@@ -31,47 +30,13 @@ _LINES = {_ALICE: (0, 4), _BOB: (8, 12)}  # two granules each
 _REFUSED = (SLVERR, bytes(LINE_BYTES))
 
 
-def walkthrough_config() -> EngineConfig:
-    """Return preset `tiny` with a tree, a key manager for 64 domains, and fuses."""
-    return with_tree(preset("tiny")).replace(
-        name="tiny_fuses", keys=KeyManagerConfig(domains=64, fuses=FuseConfig()))
-
-
-@dataclass
-class Step:
-    """What happened in one step.
-
-    Attributes
-    ----------
-    title:
-        What it shows.
-    facts:
-        What was seen, in order: a sentence, and whether it is as it must be.
-    cycles:
-        Clock cycles that it took, resets included.
-    """
-
-    title: str
-    facts: list[tuple[str, bool]] = field(default_factory=list)
-    cycles: int = 0
-
-    @property
-    def ok(self) -> bool:
-        """Everything is as it must be."""
-        return all(good for _, good in self.facts)
-
-    def check(self, text: str, good: object) -> None:
-        """Note what must be so."""
-        self.facts.append((text, bool(good)))
-
-
 class Walk:
     """One device on its bench, step by step.
 
     Parameters
     ----------
     bench:
-        A bench whose engine was built from ``walkthrough_config``.
+        A bench whose engine has fuses.
     """
 
     def __init__(self, bench: Bench) -> None:

@@ -6,13 +6,14 @@ import json
 
 import pytest
 from casemate_sim import walkthrough
-from casemate_sim.bench import Bench
-from casemate_sim.walkthrough import STEPS, Step, Walk, walkthrough_config
+from casemate_sim.bench import Bench, small_fused_config
+from casemate_sim.steps import Step
+from casemate_sim.walkthrough import STEPS, Walk
 
 
 @pytest.fixture(scope="module")
 def bench() -> Bench:
-    return Bench(walkthrough_config())
+    return Bench(small_fused_config())
 
 
 @pytest.fixture

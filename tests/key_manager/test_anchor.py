@@ -5,18 +5,19 @@ import random
 import numpy as np
 import pytest
 from casemate.alert.layouts import Policy
-from casemate.config import LINE_BYTES, FuseConfig, KeyManagerConfig
+from casemate.config import LINE_BYTES
 from casemate.fuse.codes import FailurePolicy, KeySize, LifeCycle
 from casemate.fuse.registers import Command, Result
 from casemate.key_manager.layouts import KeyResult, KeyState
+from casemate_sim.bench import small_fused_config
 from casemate_sim.driver import Casemate, CommandError, DriverError
 from casemate_sim.fuses.driver import FuseCommandError, Fuses
 from casemate_sim.model.crypto import xts_encrypt
 from casemate_sim.model.fuses import IDENTITY, SECRET, Device, boot, encode_device
 from casemate_sim.model.keys import derive_domain_keys
-from engine_bench import CONFIG, OKAY, SLVERR, EngineBench
+from engine_bench import OKAY, SLVERR, EngineBench
 
-FUSED = CONFIG.replace(keys=KeyManagerConfig(domains=64, fuses=FuseConfig(check_bits=10)))
+FUSED = small_fused_config()
 ROOT, SHARE = bytes(range(32)), bytes(range(100, 132))
 DEVICE, SERIAL = b"a test device ..", b"00000001"
 
