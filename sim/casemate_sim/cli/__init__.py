@@ -10,6 +10,7 @@ import typer
 from casemate_sim.cli import (
     attack,
     audit,
+    board,
     compare,
     config,
     convert,
@@ -37,6 +38,7 @@ app.command("audit")(audit.audit)
 app.command("attack")(attack.attack)
 app.command("walkthrough")(walkthrough.walkthrough)
 app.command("export")(export.export)
+app.add_typer(board.commands, name="board")
 app.add_typer(config.commands, name="config")
 app.add_typer(fuse.commands, name="fuse")
 
