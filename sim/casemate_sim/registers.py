@@ -11,7 +11,8 @@ from casemate.csr.registers import STATISTICS, block
 
 from casemate_sim.documents.markdown import table
 
-__all__ = ["BlockMap", "RegisterMap", "field_table", "header", "register_tables"]
+__all__ = ["BlockMap", "RegisterMap", "field_table", "header", "map_table",
+           "register_tables"]
 
 
 class BlockMap(Mapping[str, Register]):
@@ -107,12 +108,17 @@ def register_tables(what: str = "map") -> str:
     keys = KeyManagerConfig(fuses=FuseConfig())
     registers = block(preset("latency").replace(tree=TreeConfig(), keys=keys))
     if what == "map":
-        return table(("offset", "register", "content"), (
-            (f"`{register.offset:#05x}`", f"`{register.name}`", register.text)
-            for register in registers))
+        return map_table(registers)
     if what != "fields":
         raise ValueError(f"there is no table {what!r} of the registers; there are map, fields")
     return field_table(registers)
+
+
+def map_table(registers: Block) -> str:
+    """Return offsets and contents of registers as Markdown."""
+    return table(("offset", "register", "content"), (
+        (f"`{register.offset:#05x}`", f"`{register.name}`", register.text)
+        for register in registers))
 
 
 def field_table(registers: Block) -> str:

@@ -14,10 +14,9 @@ from casemate_sim.board.memory import memory_bytes
 from casemate_sim.documents.markdown import table
 from casemate_sim.player.layouts import LATENCY_BITS
 from casemate_sim.player.player import COUNTERS, HISTOGRAMS
-from casemate_sim.registers import field_table
 
 __all__ = ["HISTOGRAM_BASE", "LINE_BASE", "MAGIC", "MEMORY_BASE", "RECORD_BYTES", "TRACE_BASE",
-           "TRACE_RECORDS", "address_table", "block", "register_table"]
+           "TRACE_RECORDS", "address_table", "block"]
 
 REGISTER_BASE = 1 << ENGINE_ADDRESS_BITS
 LINE_BASE = 0x2000
@@ -135,8 +134,3 @@ def address_table() -> str:
              "of the FPGA on"),
             (MEMORY_BASE, 1 << ADDRESS_BITS, "the memory as somebody with a probe on its bus sees "
              "and changes it, as far as it goes"))))
-
-
-def register_table() -> str:
-    """Return the board's registers as Markdown."""
-    return field_table(block(BoardConfig()))

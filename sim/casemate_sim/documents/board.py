@@ -28,18 +28,29 @@ def _addresses() -> str:
     return address_table()
 
 
-def _registers() -> str:
-    from casemate_sim.board.registers import register_table
+def _map() -> str:
+    from casemate_sim.board.config import BoardConfig
+    from casemate_sim.board.registers import block
+    from casemate_sim.registers import map_table
 
-    return register_table()
+    return map_table(block(BoardConfig()))
+
+
+def _fields() -> str:
+    from casemate_sim.board.config import BoardConfig
+    from casemate_sim.board.registers import block
+    from casemate_sim.registers import field_table
+
+    return field_table(block(BoardConfig()))
 
 
 _TABLES: dict[str, Callable[[], str]] = {
-    "boards": _boards, "frames": _frames, "addresses": _addresses, "registers": _registers}
+    "boards": _boards, "frames": _frames, "addresses": _addresses, "map": _map,
+    "fields": _fields}
 
 
 def board(what: str) -> str:
-    """Return a table of the board: ``boards``, ``frames``, ``addresses`` or ``registers``."""
+    """Return a table of the board; see ``_TABLES`` for their names."""
     if what not in _TABLES:
         raise ValueError(f"there is no table {what!r} of the board; there are "
                          f"{', '.join(_TABLES)}")
