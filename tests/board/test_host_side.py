@@ -75,7 +75,7 @@ class Transport:
 
 @pytest.fixture(scope="module")
 def sim():
-    return NativeComponent(Bare())
+    return NativeComponent(Bare(), optimise="-O0")
 
 
 @pytest.fixture
