@@ -16,6 +16,7 @@ from casemate_sim.cli import (
     export,
     fuse,
     record,
+    run,
     sim,
     traces,
     walkthrough,
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command("sim")(sim.sim)
 app.command("compare")(compare.compare)
 # The program's own options follow its name.
+app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.command("record", context_settings={"allow_interspersed_args": False})(record.record)
 app.command("convert")(convert.convert)
 app.command("traces")(traces.traces)

@@ -56,7 +56,9 @@ def expected_code(error: Exception) -> int | None:
     from casemate_sim.native.simulation import SimulationError
     from casemate_sim.pages import PageError
     from casemate_sim.record import RecordError
+    from casemate_sim.sizes import SizeError
     from casemate_sim.trace import TraceError
+    from casemate_sim.traffic import TrafficError
     from casemate_sim.workload import WorkloadError
 
     if isinstance(error, ToolError):
@@ -64,7 +66,8 @@ def expected_code(error: Exception) -> int | None:
     if isinstance(error, (AdapterError, SimulationError)):
         return FAULT
     if isinstance(error, (InputError, ConfigError, CacheError, DumpError, FuseError, PageError,
-                          RecordError, TraceError, TrialError, WorkloadError, OSError)):
+                          RecordError, SizeError, TraceError, TrafficError, TrialError,
+                          WorkloadError, OSError)):
         return BAD_INPUT
     return None
 

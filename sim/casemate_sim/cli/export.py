@@ -14,8 +14,9 @@ from rich.console import Console
 
 from casemate_sim.cli.errors import InputError
 from casemate_sim.cli.inputs import check_output
-from casemate_sim.cli.show import STDOUT, print_facts, size_text, write_bytes
+from casemate_sim.cli.show import STDOUT, print_facts, write_bytes
 from casemate_sim.config_file import config_dict, find_config
+from casemate_sim.sizes import size_text
 from casemate_sim.toolchain import package_versions
 
 __all__ = ["export"]
