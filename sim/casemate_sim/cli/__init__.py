@@ -15,6 +15,7 @@ from casemate_sim.cli import (
     convert,
     export,
     fuse,
+    package,
     record,
     run,
     sim,
@@ -39,6 +40,7 @@ app.command("audit")(audit.audit)
 app.command("attack")(attack.attack)
 app.command("walkthrough")(walkthrough.walkthrough)
 app.command("export")(export.export)
+app.command("package")(package.package)
 app.add_typer(config.commands, name="config")
 app.add_typer(fuse.commands, name="fuse")
 

@@ -54,6 +54,7 @@ def expected_code(error: Exception) -> int | None:
     from casemate_sim.dump import DumpError
     from casemate_sim.model.fuses import FuseError
     from casemate_sim.native.simulation import SimulationError
+    from casemate_sim.package.folder import PackageError
     from casemate_sim.pages import PageError
     from casemate_sim.record import RecordError
     from casemate_sim.sizes import SizeError
@@ -65,8 +66,8 @@ def expected_code(error: Exception) -> int | None:
         return MISSING_TOOL
     if isinstance(error, (AdapterError, SimulationError)):
         return FAULT
-    if isinstance(error, (InputError, ConfigError, CacheError, DumpError, FuseError, PageError,
-                          RecordError, SizeError, TraceError, TrafficError, TrialError,
+    if isinstance(error, (InputError, ConfigError, CacheError, DumpError, FuseError, PackageError,
+                          PageError, RecordError, SizeError, TraceError, TrafficError, TrialError,
                           WorkloadError, OSError)):
         return BAD_INPUT
     return None
