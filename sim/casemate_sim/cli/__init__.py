@@ -17,6 +17,7 @@ from casemate_sim.cli import (
     fuse,
     record,
     sim,
+    synth,
     traces,
     walkthrough,
 )
@@ -37,6 +38,7 @@ app.command("audit")(audit.audit)
 app.command("attack")(attack.attack)
 app.command("walkthrough")(walkthrough.walkthrough)
 app.command("export")(export.export)
+app.command("synth")(synth.synth)
 app.add_typer(config.commands, name="config")
 app.add_typer(fuse.commands, name="fuse")
 
