@@ -55,6 +55,17 @@ def test_two_seeds_placed_and_routed(design):
     assert any(step.source for step in path.steps)
 
 
+def test_another_family(design):
+    device = DEVICES["GW2AR-18"]
+    result = implement(design, Target(device=device, package="QN88", grade="C8/I7",
+                                      frequency_mhz=50.0), [1])
+    assert result.failure is None
+    assert list(result.fmax_mhz) == ["clk"]
+    assert result.components["engine.adder"].registers == 8
+    assert result.usage.registers == result.mapped.registers == 16 + 8 + 8 + 8 + 8 + 1
+    assert result.usage.luts >= result.mapped.luts
+
+
 def test_second_run_starts_no_tool(design, monkeypatch):
     first = implement(design, TARGET, [1])
 

