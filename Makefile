@@ -68,7 +68,7 @@ docs: setup-dev  ## Write the generated parts of the documentation again.
 
 lock: $(BIN)/python  ## Pin the newest versions that pyproject.toml allows.
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --extra dev --extra record --extra litex --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet --upgrade --all-extras --python-version 3.11 \
 	    --output-file requirements.lock pyproject.toml
 
 lint: setup-dev  ## Check style, types and import directions.

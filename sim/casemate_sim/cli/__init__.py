@@ -19,6 +19,7 @@ from casemate_sim.cli import (
     record,
     run,
     sim,
+    synth,
     traces,
     walkthrough,
 )
@@ -41,6 +42,7 @@ app.command("attack")(attack.attack)
 app.command("walkthrough")(walkthrough.walkthrough)
 app.command("export")(export.export)
 app.command("package")(package.package)
+app.command("synth")(synth.synth)
 app.add_typer(config.commands, name="config")
 app.add_typer(fuse.commands, name="fuse")
 
