@@ -27,7 +27,7 @@ $(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo 'Installing what the tests need into $(VENV) ...'
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --editable '.[dev,docs]'
 	@touch $@
 
 setup: $(VENV)/.installed  ## Install the command `casemate` into .venv.
@@ -62,9 +62,10 @@ bench: setup-dev  ## Measure what issue and docs promise: build/bench.json.
 bench-fpga: setup-dev  ## Place and route the ciphers for ECP5. Hours.
 	$(BIN)/python benches/fpga_ciphers.py
 
-docs: setup-dev  ## Write the generated parts of the documentation again.
+docs: setup-dev  ## Write the generated parts of the documentation again; build the site: build/site.
 	$(BIN)/python -m casemate_sim.cli.document > docs/command_line.md
 	$(BIN)/python -m casemate_sim.documents --write
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
 
 lock: $(BIN)/python  ## Pin the newest versions that pyproject.toml allows.
 	$(BIN)/python -m pip install --quiet uv
