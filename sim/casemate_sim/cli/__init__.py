@@ -10,6 +10,7 @@ import typer
 from casemate_sim.cli import (
     attack,
     audit,
+    board,
     compare,
     config,
     convert,
@@ -43,6 +44,7 @@ app.command("walkthrough")(walkthrough.walkthrough)
 app.command("export")(export.export)
 app.command("package")(package.package)
 app.command("synth")(synth.synth)
+app.add_typer(board.commands, name="board")
 app.add_typer(config.commands, name="config")
 app.add_typer(fuse.commands, name="fuse")
 

@@ -51,6 +51,7 @@ def expected_code(error: Exception) -> int | None:
     from casemate_sim.adversary.adapter import AdapterError
     from casemate_sim.adversary.campaign import TrialError
     from casemate_sim.caches import CacheError
+    from casemate_sim.driver import DriverError
     from casemate_sim.dump import DumpError
     from casemate_sim.model.fuses import FuseError
     from casemate_sim.native.simulation import SimulationError
@@ -66,9 +67,9 @@ def expected_code(error: Exception) -> int | None:
         return MISSING_TOOL
     if isinstance(error, (AdapterError, SimulationError)):
         return FAULT
-    if isinstance(error, (InputError, ConfigError, CacheError, DumpError, FuseError, PackageError,
-                          PageError, RecordError, SizeError, TraceError, TrafficError, TrialError,
-                          WorkloadError, OSError)):
+    if isinstance(error, (InputError, ConfigError, CacheError, DriverError, DumpError, FuseError,
+                          PackageError, PageError, RecordError, SizeError, TraceError, TrafficError,
+                          TrialError, WorkloadError, OSError)):
         return BAD_INPUT
     return None
 

@@ -22,6 +22,7 @@ from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming
 
 from . import (
+    board,
     ciphers,
     figures,
     fuses,
@@ -190,6 +191,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "packages": packages.packages,
     "paths": paths.paths,
     "attacks": attacks,
+    "board": board.board,
     "registers": registers,
     "rules": rules.rules,
     "situations": situations.situations,
