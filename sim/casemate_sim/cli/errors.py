@@ -51,9 +51,10 @@ def expected_code(error: Exception) -> int | None:
     from casemate_sim.adversary.adapter import AdapterError
     from casemate_sim.adversary.campaign import TrialError
     from casemate_sim.caches import CacheError
+    from casemate_sim.cpu.program import ProgramError
     from casemate_sim.dump import DumpError
     from casemate_sim.model.fuses import FuseError
-    from casemate_sim.native.simulation import SimulationError
+    from casemate_sim.native.model import SimulationError
     from casemate_sim.pages import PageError
     from casemate_sim.record import RecordError
     from casemate_sim.trace import TraceError
@@ -64,7 +65,8 @@ def expected_code(error: Exception) -> int | None:
     if isinstance(error, (AdapterError, SimulationError)):
         return FAULT
     if isinstance(error, (InputError, ConfigError, CacheError, DumpError, FuseError, PageError,
-                          RecordError, TraceError, TrialError, WorkloadError, OSError)):
+                          ProgramError, RecordError, TraceError, TrialError, WorkloadError,
+                          OSError)):
         return BAD_INPUT
     return None
 
