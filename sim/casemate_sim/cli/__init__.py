@@ -11,6 +11,7 @@ from casemate_sim.cli import (
     attack,
     audit,
     board,
+    boot,
     compare,
     config,
     convert,
@@ -39,6 +40,7 @@ app.command("record", context_settings={"allow_interspersed_args": False})(recor
 app.command("convert")(convert.convert)
 app.command("traces")(traces.traces)
 app.command("audit")(audit.audit)
+app.command("boot")(boot.boot)
 app.command("attack")(attack.attack)
 app.command("walkthrough")(walkthrough.walkthrough)
 app.command("export")(export.export)
