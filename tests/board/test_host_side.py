@@ -15,7 +15,7 @@ from casemate_sim.board.memory import BlockMemory
 from casemate_sim.board.registers import TRACE_RECORDS
 from casemate_sim.component import NativeComponent
 from casemate_sim.driver import DriverError
-from casemate_sim.native.top import connect_wire
+from casemate_sim.native.memory_system import connect_wire
 from casemate_sim.registers import RegisterMap
 from casemate_sim.trace import make_records
 from casemate_sim.workload import generate

@@ -9,7 +9,7 @@ from casemate_sim.board.config import BoardConfig
 from casemate_sim.board.control import Control
 from casemate_sim.board.line_port import LinePort
 from casemate_sim.board.memory import ProbeSignature
-from casemate_sim.native.top import host_signature
+from casemate_sim.native.memory_system import host_signature
 from casemate_sim.player.player import Player
 
 __all__ = ["HostSide"]
