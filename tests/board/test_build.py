@@ -2,6 +2,7 @@
 """Bitstreams of boards: the pins of each, the same one twice, and errors of the tools."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,21 @@ def test_a_tool_that_fails_is_named_with_its_log(only: Path, tmp_path: Path):
     tools(only, "#!/bin/sh\necho 'killed for want of memory'\nexit 1\n")
     with pytest.raises(BuildError, match=r"whole log: .*build\.log\nkilled for want of memory"):
         build_bitstream(OnBoard(SmallTop(), kind), kind, tmp_path / "b", seed=1)
+
+
+def test_an_interrupted_build_leaves_no_tool_behind(only: Path, tmp_path: Path):
+    tools(only, "#!/bin/sh\necho $$ >pid\nexec sleep 100\n")
+    kind = BOARDS["ulx3s_85f"]
+
+    def interrupt(stage: str) -> None:
+        if (tmp_path / "a" / "pid").exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_bitstream(OnBoard(SmallTop(), kind), kind, tmp_path / "a", seed=1,
+                        progress=interrupt)
+    state = Path("/proc", (tmp_path / "a" / "pid").read_text().strip(), "stat")
+    until = time.monotonic() + 10
+    # What was killed may wait for somebody to ask how it ended.
+    while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < until

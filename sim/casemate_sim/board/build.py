@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -128,12 +129,17 @@ def build_bitstream(design: Elaboratable, kind: BoardKind, folder: Path, *, seed
     plan.extract(str(folder))
     with (folder / "build.log").open("w") as log, subprocess.Popen(
             ["sh", f"{plan.script}.sh"], cwd=folder, env=environment, stdout=log,
-            stderr=subprocess.STDOUT) as running:
-        while running.poll() is None:
-            stage = [text for suffix, text in STAGES.items()
-                     if (folder / f"{_NAME}.{suffix}").exists()]
-            progress(stage[-1] if stage else "synthesis")
-            time.sleep(_POLL_SECONDS)
+            stderr=subprocess.STDOUT, start_new_session=True) as running:
+        try:
+            while running.poll() is None:
+                stage = [text for suffix, text in STAGES.items()
+                         if (folder / f"{_NAME}.{suffix}").exists()]
+                progress(stage[-1] if stage else "synthesis")
+                time.sleep(_POLL_SECONDS)
+        except BaseException:
+            # Ctrl-C is for the script's tools, too.
+            os.killpg(running.pid, signal.SIGTERM)
+            raise
     if running.returncode:
         raise BuildError(_failure(folder))
     report = json.loads((folder / f"{_NAME}.report").read_text())
