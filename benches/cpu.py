@@ -14,11 +14,11 @@ from typing import Annotated
 import typer
 from casemate.config import EngineConfig
 from casemate_sim.config_file import find_config
-from casemate_sim.cpu.boot import BootResult, boot, machine_config
+from casemate_sim.cpu.boot import BootResult, boot
 from casemate_sim.cpu.hardware.cores import CORES
 from casemate_sim.cpu.program import find_program, shipped
 from casemate_sim.figures import Figure, FigureBook
-from casemate_sim.modes import MODES
+from casemate_sim.modes import MODES, with_tree
 from common import Report
 from rich.console import Console
 from rich.status import Status
@@ -78,8 +78,7 @@ def main(
     output: Annotated[Path, typer.Option(help="File of figures.")] = Path("build/cpu.json"),
 ) -> None:
     """Measure; Ctrl-C keeps what is finished."""
-    book, errors, engine = FigureBook(output), Console(stderr=True), find_config(config)
-    machine_config(engine)
+    book, errors, engine = FigureBook(output), Console(stderr=True), with_tree(find_config(config))
     try:
         with Status("", console=errors) as status:
             for each in core or list(CORES):

@@ -20,7 +20,7 @@ from casemate_sim.cpu.program import MEMORY_BYTES, Program
 from casemate_sim.cpu.strike import Strike
 from casemate_sim.dram.timing import DramTiming, timing_preset
 from casemate_sim.model.engine import GoldenEngine
-from casemate_sim.modes import AUTHENTICATED, MODES, encrypts, with_tree
+from casemate_sim.modes import AUTHENTICATED, MODES, config_of_mode, encrypts
 from casemate_sim.native.model import SimulationError
 from casemate_sim.tenant import DOMAIN, keys_of_seed, open_domain
 from casemate_sim.toolchain import package_versions, toolchain
@@ -34,7 +34,7 @@ BUS_ERROR_CODE = 135
 """Exit code of the shipped programs when a bus error trapped; see programs/casemate.h."""
 
 _STEP_SECONDS = 0.2
-_LIMIT = 1_000_000_000
+_LIMIT = 100_000_000
 
 BootProgress = Callable[[int, float, bytes], None]
 """Called at least twice a second with cycles, wall seconds and what the program wrote since."""
@@ -103,13 +103,12 @@ class BootResult:
 
 
 def machine_config(config: EngineConfig) -> EngineConfig:
-    """Return a configuration with a tree, and the memory that the shipped programs are linked for.
+    """Return a configuration with the memory that the shipped programs are linked for.
 
-    A larger memory would only take longer to seal. Keys are set at ports. All modes run on the same
-    engine, so that what a mode costs is not mixed with what it needs no hardware for.
+    A larger one would only take longer to seal. Keys are set at ports.
     """
-    return with_tree(config.replace(
-        data_bytes=MEMORY_BYTES, data_base=0, leaf_base=None, node_bases=None, keys=None))
+    return config.replace(
+        data_bytes=MEMORY_BYTES, data_base=0, leaf_base=None, node_bases=None, keys=None)
 
 
 def boot(
@@ -126,7 +125,8 @@ def boot(
     core:
         Name of the core, one of ``cores.CORES``.
     config:
-        The engine's configuration, see `machine_config`.
+        The engine's configuration, see `machine_config`. It gets a tree if it has none and the mode
+        needs one; to compare modes on the same hardware, give one that has it (`with_tree`).
     mode:
         ``"bare"`` (no engine), ``"plain"``, ``"xts"``, ``"integrity"`` or ``"full"``. The engine
         only reports what does not verify: one that locked itself, or the domain, would leave the
@@ -164,7 +164,7 @@ def boot(
     if mode not in MODES:
         raise ValueError(f"no mode is called {mode!r}; there are {', '.join(MODES)}")
     timing = timing_preset(dram) if isinstance(dram, str) else dram
-    config = machine_config(config)
+    config = config_of_mode(machine_config(config), mode)
     memory = program.memory(config)
     started = time.monotonic()
     simulation = CpuSimulation(build_library(
