@@ -11,7 +11,8 @@ from casemate_sim.modes import MODES, with_tree
 TINY = preset("tiny")
 SHORT = "-O0"  # a model that is compiled in a fraction of the time, for runs of a second
 
-# Refused: an address behind the data window. t0: the devices, t1: 0x40000, mtvec: 0x20. The trap handler at 0x20 makes its cause the exit code.
+# t0 is the devices, t1 an address behind the data window, which is refused, mtvec 0x20; the trap
+# handler there makes its cause the exit code.
 BEHIND = (0xf00002b7, 0x00040337, 0x02000393, 0x30539073)
 HANDLER = (0x34202ef3, 0x01d2a223, 0x0000006f)  # csrr t4, mcause; sw t4, 4(t0); j .
 LOAD, JUMP, NOP = 0x00032e03, 0x00030067, 0x00000013  # lw t3, 0(t1); jr t1
