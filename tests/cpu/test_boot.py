@@ -34,17 +34,19 @@ def struck(name, mode, attack, cycle, target=None, **options):
                  **options)
 
 
-# -- the engine without a tree, which builds in half a minute ----------------------------------
+# -- the engine without a tree, which builds faster ----------------------------------
 
-@pytest.mark.parametrize("name", ["mixed", "sha256"])
-def test_a_program_from_encrypted_memory_does_what_it_does_in_plain(name):
-    runs = {mode: start(name, mode, optimise=SHORT) for mode in ("plain", "xts")}
+def test_a_program_from_encrypted_memory_does_what_it_does_in_plain():
+    runs = {mode: start("sha256", mode, optimise=SHORT) for mode in ("plain", "xts")}
     for mode, run in runs.items():
-        assert run.ok and run.output.startswith(name.encode()), (mode, run.code, run.output)
+        assert run.ok and b"sha256: two blocks 248d6a61" in run.output, (mode, run.code, run.output)
     assert runs["xts"].output == runs["plain"].output
     assert runs["xts"].cycles > runs["plain"].cycles
-    again = start(name, "xts", optimise=SHORT)
-    assert again.cycles == runs["xts"].cycles
+
+
+def test_the_same_seed_gives_the_same_cycles():
+    runs = [start("hello", "xts", optimise=SHORT) for _ in range(2)]
+    assert runs[0].cycles == runs[1].cycles > 1000
 
 
 @pytest.mark.parametrize(("refused", "cause"), [(LOAD, 5), (JUMP, 1)])
@@ -56,7 +58,7 @@ def test_what_the_engine_refuses_is_an_access_fault_of_the_core(refused, cause):
 
 def test_an_attack_on_a_program_without_a_tree_gets_through():
     # Its instructions are garbage now, and nobody told it so.
-    run = struck("mixed", "xts", "flip_data_multi", 2, "main", limit=400_000, optimise=SHORT)
+    run = struck("sha256", "xts", "flip_data_multi", 2, "main", limit=60_000, optimise=SHORT)
     assert run.strike is not None and run.code != 0 and run.alarms == ()
     assert run.code != BUS_ERROR_CODE or b"instruction fetch" not in run.output
 

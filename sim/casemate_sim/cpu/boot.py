@@ -60,8 +60,9 @@ class BootResult:
         In ``integrity`` and ``full``: the engine's statistics registers by name.
     alarms:
         What the engine complained of.
-    wall_seconds, cycles_per_second, build_seconds:
-        Speed of the simulation; building the model and sealing the memory count apart.
+    wall_seconds, processor_seconds, cycles_per_second, build_seconds:
+        Speed of the simulation, in wall seconds and in those that its thread had a processor;
+        building the model and sealing the memory count apart.
     versions:
         Tools and packages.
     interrupted:
@@ -82,6 +83,7 @@ class BootResult:
     metadata: Mapping[str, int] | None
     alarms: tuple[str, ...]
     wall_seconds: float
+    processor_seconds: float
     cycles_per_second: float
     build_seconds: float
     versions: Mapping[str, str]
@@ -186,6 +188,7 @@ def boot(
             code=simulation.code if run.over else None, output=bytes(run.output),
             cycles=simulation.cycles, strike=None if strike is None else strike.as_dict(),
             metadata=metadata, alarms=alarms, wall_seconds=run.seconds,
+            processor_seconds=run.processor_seconds,
             cycles_per_second=simulation.cycles / max(run.seconds, 1e-9),
             build_seconds=build_seconds, interrupted=run.interrupted,
             versions=toolchain().versions | package_versions(
@@ -225,7 +228,7 @@ class _Run:
         self._simulation = simulation
         self._progress = progress
         self.output = bytearray()
-        self.seconds = 0.0
+        self.seconds = self.processor_seconds = 0.0
         self.over = self.interrupted = False
 
     def go(self, limit: int, strike: Callable[[int], int | None] | None) -> None:
@@ -238,10 +241,11 @@ class _Run:
         try:
             while not self.over and self._simulation.cycles < limit:
                 ahead = min(limit, limit if due is None else due) - self._simulation.cycles
-                begun = time.monotonic()
+                begun, worked = time.monotonic(), time.thread_time()
                 self.over = self._simulation.run(min(step, ahead))
                 elapsed = time.monotonic() - begun
                 self.seconds += elapsed
+                self.processor_seconds += time.thread_time() - worked
                 if strike is not None and self._simulation.cycles == due:
                     due = strike(due)
                 written = self._simulation.output()
