@@ -29,9 +29,8 @@ SPEED_TARGET = 0.5
 
 def config_of(run: BootResult) -> dict[str, object]:
     """Return what is needed to run it again."""
-    return {name: getattr(run, name) for name in (
-        "config", "config_digest", "dram", "core", "program", "seed", "cycles")} | {
-        "versions": dict(run.versions)}
+    return {"versions": dict(run.versions), **{name: getattr(run, name) for name in (
+        "config", "config_digest", "dram", "core", "program", "seed", "cycles")}}
 
 
 def cost(core: str, program: str, config: EngineConfig, report: Report) -> Iterator[Figure]:
@@ -58,19 +57,21 @@ def speed(core: str, config: EngineConfig, report: Report) -> Iterator[Figure]:
 
     Speeds are cycles by second of processor time, so that other work on the machine hardly counts.
     """
-    speeds: dict[str, list[float]] = {"bare": [], "full": []}
+    runs: dict[str, list[BootResult]] = {"bare": [], "full": []}
     for number in range(SPEED_ROUNDS):
-        for mode, values in speeds.items():
+        for mode, finished in runs.items():
             report(f"speed of {core}: round {number + 1}, {mode}")
-            run = boot(find_program(SPEED_PROGRAM), core=core, config=config, mode=mode)
-            values.append(run.cycles / run.processor_seconds)
-    for mode, values in speeds.items():
+            finished.append(boot(find_program(SPEED_PROGRAM), core=core, config=config, mode=mode))
+    medians = {}
+    for mode, finished in runs.items():
+        speeds = [run.cycles / run.processor_seconds for run in finished]
+        medians[mode] = median(speeds)
         yield Figure(name=f"{mode}.{core}_{SPEED_PROGRAM}.simulation_speed",
-                     value=round(median(values)), unit="cycles/s",
-                     config=config_of(run) | {"all": [round(value) for value in values]})
+                     value=round(medians[mode]), unit="cycles/s",
+                     config=config_of(finished[0]) | {"all": [round(speed) for speed in speeds]})
     yield Figure(name=f"full.{core}_{SPEED_PROGRAM}.simulation_speed_over_bare",
-                 value=median(speeds["full"]) / median(speeds["bare"]), unit="1",
-                 target=f">= {SPEED_TARGET}", config=config_of(run))
+                 value=medians["full"] / medians["bare"], unit="1",
+                 target=f">= {SPEED_TARGET}", config=config_of(runs["full"][0]))
 
 
 def main(
