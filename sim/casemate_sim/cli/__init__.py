@@ -15,6 +15,7 @@ from casemate_sim.cli import (
     convert,
     export,
     fuse,
+    litex,
     package,
     record,
     sim,
@@ -41,6 +42,7 @@ app.command("export")(export.export)
 app.command("package")(package.package)
 app.add_typer(config.commands, name="config")
 app.add_typer(fuse.commands, name="fuse")
+app.add_typer(litex.commands, name="litex")
 
 
 def _print_version(wanted: bool) -> None:
