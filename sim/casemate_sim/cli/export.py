@@ -12,9 +12,10 @@ from rich.console import Console
 
 from casemate_sim.cli.errors import InputError
 from casemate_sim.cli.inputs import check_output
-from casemate_sim.cli.show import STDOUT, print_facts, size_text, write_bytes
+from casemate_sim.cli.show import STDOUT, print_facts, write_bytes
 from casemate_sim.config_file import find_config
 from casemate_sim.exported import Language, export_engine
+from casemate_sim.sizes import size_text
 
 __all__ = ["check_module_name", "export"]
 

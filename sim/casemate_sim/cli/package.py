@@ -14,9 +14,10 @@ from rich.console import Console
 from casemate_sim.cli.errors import InputError
 from casemate_sim.cli.export import check_module_name
 from casemate_sim.cli.inputs import check_directory
-from casemate_sim.cli.show import print_facts, print_json, size_text
+from casemate_sim.cli.show import print_facts, print_json
 from casemate_sim.config_file import find_config
 from casemate_sim.exported import export_engine
+from casemate_sim.sizes import size_text
 
 __all__ = ["package"]
 
