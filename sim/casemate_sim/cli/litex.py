@@ -113,6 +113,7 @@ def build_gateware(
     """
     _quiet()
     from casemate_sim.litex.ulx3s import DEVICES, build, generate
+    from casemate_sim.synthesis.usage import NAMES
 
     if device not in DEVICES:
         raise InputError(f"--device {device!r} is none; there are {', '.join(DEVICES)}")
@@ -130,8 +131,8 @@ def build_gateware(
                     "versions": package_versions(*_PACKAGES)})
         return
     print_facts({
-        "folder": str(made.folder), "device": device, "LUTs": f"{made.luts:,}",
-        "flip-flops": f"{made.flip_flops:,}", "block RAMs": f"{made.block_rams:,}",
+        "folder": str(made.folder), "device": device,
+        **{NAMES[name]: f"{count:,}" for name, count in made.usage.as_dict().items()},
         **({} if made.bitstream is None else {
             "clock": f"{made.fmax_mhz} MHz possible, {mhz:g} asked for",
             "load it": f"openFPGALoader -b ulx3s {made.bitstream}"})}, Console())

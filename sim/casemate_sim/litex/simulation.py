@@ -77,9 +77,9 @@ def build(work: Path, *, seed: int = SEED) -> Path:
     sources = [top, *(Path(path) for path, *_ in soc.platform.sources)]
 
     def compile_all(folder: Path) -> None:
-        # A short program: what -O2 would save while it runs is less than what it costs before.
+        # A short program: what optimising saves while it runs is less than what it costs before.
         verilate(sources, top=_TOP, output=folder / "soc", cpp_sources=[_HARNESS], shared=False,
-                 cpp_flags=("-O1", *COMPILE_FLAGS[1:]),
+                 cpp_flags=("-O0", *COMPILE_FLAGS[1:]),
                  options=("--x-initial", "fast", "--x-assign", "fast", "--noassert"))
         shutil.rmtree(folder / "verilated")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,8 @@ from litex.soc.cores.clock import ECP5PLL
 from litex_boards.platforms import radiona_ulx3s
 from migen import ClockDomain, ClockSignal, Signal
 
+from casemate_sim.synthesis.devices import ECP5
+from casemate_sim.synthesis.usage import Usage
 from casemate_sim.toolchain import ToolError, find_tool
 
 from .soc import ExampleSoC, demonstration_fuses
@@ -45,17 +48,15 @@ class Gateware:
         Everything that LiteX and the tools wrote.
     bitstream:
         To be loaded; None if the build stopped before.
-    luts, flip_flops, block_rams:
-        After synthesis.
+    usage:
+        What it uses of the device, after synthesis.
     fmax_mhz:
         What nextpnr estimates for the clock; None without placing and routing.
     """
 
     folder: Path
     bitstream: Path | None
-    luts: int
-    flip_flops: int
-    block_rams: int
+    usage: Usage
     fmax_mhz: float | None
 
 
@@ -83,19 +84,13 @@ def _tools_on_path() -> Iterator[None]:
     scripts = Path(sys.executable).parent
     with tempfile.TemporaryDirectory() as folder:
         for name, package in _TOOLS.items():
-            program = scripts / package
-            if not program.exists():
-                program = find_tool(name)
-            (Path(folder) / name).symlink_to(program)
+            (Path(folder) / name).symlink_to(
+                find_tool(package, str(scripts / package), package, name))
         os.environ["PATH"] = f"{folder}{os.pathsep}{before}"
         try:
             yield
         finally:
             os.environ["PATH"] = before
-
-
-def _number(pattern: str, text: str) -> int:
-    return sum(int(found) for found in re.findall(pattern, text, re.MULTILINE))
 
 
 def generate(folder: Path, *, device: str = "LFE5U-85F", mhz: float = 50,
@@ -165,13 +160,10 @@ def build(gateware: Path, name: str, *, route: bool = True) -> Gateware:
     if done.returncode != 0:
         last = [line for line in done.stdout.splitlines() if line.strip()][-1:]
         raise ToolError(f"the build failed, see {gateware / 'build.log'}: {' '.join(last)}")
-    report = (gateware / f"{name}.rpt").read_text()
-    cells = report[report.rfind("Number of cells"):]
-    bitstream = gateware / f"{name}.bit"
+    netlist = json.loads((gateware / f"{name}.json").read_text())
+    cells = netlist["modules"][name]["cells"].values()
     clocks = re.findall(r"Max frequency for clock.*?: ([\d.]+) MHz", done.stdout)
     return Gateware(
-        folder=gateware, bitstream=bitstream if route else None,
-        luts=_number(r"^\s+LUT4\s+(\d+)", cells) + 2 * _number(r"^\s+CCU2C\s+(\d+)", cells),
-        flip_flops=_number(r"^\s+TRELLIS_FF\s+(\d+)", cells),
-        block_rams=_number(r"^\s+DP16KD\s+(\d+)", cells),
+        folder=gateware, bitstream=gateware / f"{name}.bit" if route else None,
+        usage=Usage.total(ECP5.usage(cell["type"]) for cell in cells),
         fmax_mhz=float(clocks[-1]) if clocks else None)
