@@ -34,20 +34,25 @@ def test_the_program_is_built_from_these_sources() -> None:
 
 
 def test_every_target_has_the_addresses_that_the_program_knows(tmp_path: Path) -> None:
-    from casemate_sim.litex.simulation import simulated_soc
+    from casemate_sim.litex.firmware.make import headers, soc_header
+    from casemate_sim.litex.ulx3s import board_soc
+
+    soc = board_soc(tmp_path)
+    soc.finalize()
+    assert soc_header(soc) == headers()["soc.h"]
+
+
+def test_a_board_gets_scripts_constraints_and_all_sources(tmp_path: Path) -> None:
     from casemate_sim.litex.ulx3s import generate
 
-    soc = simulated_soc(tmp_path)
-    soc.finalize()
-    folder, name = generate(tmp_path / "board")
-    board = (folder / f"{name}.v").read_text()
-    # Both have the same banks of registers at the same places.
-    for bank, region in soc.csr_regions.items():
-        assert region.origin & 0xFFFF == 0x800 * soc.csr.locs[bank]
-        assert re.search(rf"== \d+'d{soc.csr.locs[bank]}\)", board)
-    assert re.search(r"^casemate casemate\b", board, re.MULTILINE)
-    assert "LOCATE COMP" in (folder / f"{name}.lpf").read_text()
-    assert "--ignore-loops --seed 1" in (folder / f"build_{name}.sh").read_text()
+    folder, name = generate(tmp_path / "board", seed=7)
+    sources = re.findall(r"^read_verilog (\S+)$", (folder / f"{name}.ys").read_text(), re.MULTILINE)
+    assert {"casemate.v", "casemate_stand_ins.v", "VexRiscv.v"} < {*sources}
+    for source in sources:
+        assert (folder / source).is_file()
+    assert re.search(r"^casemate casemate\b", (folder / f"{name}.v").read_text(), re.MULTILINE)
+    assert 'LOCATE COMP "sdram_clock" SITE "F19"' in (folder / f"{name}.lpf").read_text()
+    assert "--ignore-loops --seed 7" in (folder / f"build_{name}.sh").read_text()
 
 
 def test_the_verilog_is_the_same_each_time(tmp_path: Path) -> None:

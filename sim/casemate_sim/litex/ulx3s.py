@@ -28,7 +28,7 @@ from casemate_sim.toolchain import ToolError, find_tool
 
 from .soc import ExampleSoC, demonstration_fuses
 
-__all__ = ["DEVICES", "Gateware", "build", "generate"]
+__all__ = ["DEVICES", "Gateware", "board_soc", "build", "generate"]
 
 DEVICES = ("LFE5U-25F", "LFE5U-45F", "LFE5U-85F")
 """What boards of this name are sold with."""
@@ -93,38 +93,51 @@ def _tools_on_path() -> Iterator[None]:
             os.environ["PATH"] = before
 
 
-def generate(folder: Path, *, device: str = "LFE5U-85F", mhz: float = 50,
-             fuses: Sequence[int] | None = None, seed: int = 1) -> tuple[Path, str]:
-    """Write Verilog, constraints and scripts; return their folder and their name.
+def board_soc(folder: Path, *, device: str = "LFE5U-85F", mhz: float = 50,
+              fuses: Sequence[int] | None = None) -> ExampleSoC:
+    """Return the SoC for a board.
 
     Parameters
     ----------
     folder:
-        Takes everything that is written.
+        Takes Verilog that is made for it.
     device:
         One of ``DEVICES``.
     mhz:
         Frequency of the clock ``sys``, in megahertz.
     fuses:
         Their content; by default a root key that everybody knows.
-    seed:
-        Of nextpnr.
     """
     platform = radiona_ulx3s.Platform(device=device, toolchain="trellis")
-    folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    soc = ExampleSoC(
+    return ExampleSoC(
         platform, clock_hz=mhz * 1e6, crg=_Clocks(platform, mhz * 1e6),
         phy=GENSDRPHY(platform.request("sdram"), mhz * 1e6),
         fuses=demonstration_fuses() if fuses is None else fuses, seed=None, folder=folder,
         uart_name="serial")
+
+
+def generate(folder: Path, *, seed: int = 1, **options: Any) -> tuple[Path, str]:
+    """Write Verilog, constraints and scripts; return their folder and their name.
+
+    Parameters
+    ----------
+    folder:
+        Takes everything that is written, and needs no other folder then.
+    seed:
+        Of nextpnr.
+    options:
+        See ``board_soc``.
+    """
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    soc = board_soc(folder, **options)
     soc.finalize()
     # The rings of the entropy source are loops, and are meant to be.
     soc.build(build_dir=str(folder), run=False, seed=seed, ignoreloops=True)
-    # A folder that needs no other: tools in a sandbox do not see every other.
+    # Tools in a sandbox do not see every folder.
     script = folder / f"{soc.build_name}.ys"
     text = script.read_text()
-    for path, *_ in platform.sources:
+    for path, *_ in soc.platform.sources:
         target = folder / Path(path).name
         if not target.exists():
             shutil.copy(path, target)

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from casemate_sim.files import whole_file
 from casemate_sim.litex.firmware import FIRMWARE
@@ -21,7 +22,7 @@ from casemate_sim.package.headers import memory_header
 from casemate_sim.registers import RegisterMap, header
 from casemate_sim.toolchain import find_tool
 
-__all__ = ["NOTE", "build", "headers", "inputs"]
+__all__ = ["NOTE", "build", "headers", "inputs", "soc_header"]
 
 NOTE = FIRMWARE.with_suffix(".json")
 """SHA-256 of what the program was built from and of what came out; the compiler's version."""
@@ -33,28 +34,32 @@ _FLAGS = ("-march=rv32im_zicsr_zifencei", "-mabi=ilp32", "-Os", "-ffreestanding"
           "-Wno-main", "-Wl,--build-id=none", "-T", "link.ld")
 
 
-def headers() -> dict[str, str]:
-    """Return the generated headers: of engine, memory map and SoC."""
+def soc_header(soc: Any) -> str:
+    """Return the C header of a SoC that was finalized: its regions, CSRs and interrupt."""
     from litex.soc.integration.export import get_csr_json
 
+    known = json.loads(get_csr_json(soc.csr_regions, soc.constants, soc.mem_regions))
+    identity = RegisterMap(example_config())["id"].reset
+    return "\n".join([
+        "/* Addresses of the example SoC. Generated. */", "#ifndef SOC_H", "#define SOC_H", "",
+        *(f"#define MEM_{name.upper()}_BASE {region['base']:#010x}u"
+          for name, region in sorted(known["memories"].items())),
+        *(f"#define CSR_{name.upper()} {register['addr']:#010x}u"
+          for name, register in sorted(known["csr_registers"].items())
+          if name.startswith(("uart_", "sdram_", "casemate_"))),
+        f"#define IRQ_CASEMATE {soc.irq.locs['casemate']}", f"#define DOMAIN_OF_CPU {DOMAIN}u",
+        f"#define CASEMATE_ID_EXPECTED {identity:#010x}u", "", "#endif", ""])
+
+
+def headers() -> dict[str, str]:
+    """Return the generated headers: of engine, memory map and SoC."""
     config = example_config()
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "empty.bin"
         empty.write_bytes(bytes(4))
         soc = simulated_soc(Path(folder), firmware=empty)
         soc.finalize()
-        known = json.loads(get_csr_json(soc.csr_regions, soc.constants, soc.mem_regions))
-    lines = ["/* Addresses of the example SoC. Generated. */", "#ifndef SOC_H", "#define SOC_H", ""]
-    lines += [f"#define MEM_{name.upper()}_BASE {region['base']:#010x}u"
-              for name, region in sorted(known["memories"].items())]
-    lines += [f"#define CSR_{name.upper()} {register['addr']:#010x}u"
-              for name, register in sorted(known["csr_registers"].items())
-              if name.startswith(("uart_", "sdram_", "casemate_"))]
-    lines += [f"#define IRQ_CASEMATE {soc.irq.locs['casemate']}",
-              f"#define DOMAIN_OF_CPU {DOMAIN}u",
-              f"#define CASEMATE_ID_EXPECTED {RegisterMap(config)['id'].reset:#010x}u",
-              "", "#endif", ""]
-    return {"soc.h": "\n".join(lines), "casemate_registers.h": header(config),
+    return {"soc.h": soc_header(soc), "casemate_registers.h": header(config),
             "casemate_memory.h": memory_header(config)}
 
 
