@@ -11,8 +11,9 @@ from casemate.config import PRESETS, CipherConfig, EngineConfig
 from rich.console import Console
 from rich.table import Table
 
-from casemate_sim.cli.show import print_json, size_text
+from casemate_sim.cli.show import print_json
 from casemate_sim.config_file import config_dict, find_config
+from casemate_sim.sizes import size_text
 
 __all__ = ["commands"]
 

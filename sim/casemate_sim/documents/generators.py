@@ -22,6 +22,7 @@ from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming
 
 from . import (
+    board,
     ciphers,
     figures,
     fuses,
@@ -29,6 +30,7 @@ from . import (
     mutants,
     packages,
     paths,
+    programs,
     rules,
     situations,
     testplan,
@@ -189,7 +191,10 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "mutants": mutants.mutants,
     "packages": packages.packages,
     "paths": paths.paths,
+    "programs": programs.programs,
+    "program-costs": programs.costs,
     "attacks": attacks,
+    "board": board.board,
     "registers": registers,
     "rules": rules.rules,
     "situations": situations.situations,
