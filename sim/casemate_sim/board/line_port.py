@@ -6,8 +6,8 @@ from amaranth.lib.wiring import In, Out
 from casemate.axi import signature as axi
 from casemate.config import DOMAIN_BITS, LINE_BYTES, EngineConfig
 
+from casemate_sim.native.memory_system import host_signature
 from casemate_sim.native.register_port import REGISTER_BITS
-from casemate_sim.native.top import host_signature
 
 __all__ = ["WORDS_PER_LINE", "LinePort"]
 

@@ -15,7 +15,7 @@ from casemate_sim.board.line_port import LinePort
 from casemate_sim.board.memory import BlockMemory
 from casemate_sim.board.uart import Receiver, Transmitter
 from casemate_sim.board.watch import Watch
-from casemate_sim.native.top import host_signature
+from casemate_sim.native.memory_system import host_signature
 from casemate_sim.player.player import Player
 
 __all__ = ["BoardTop"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from casemate_sim.cpu.boot import BUS_ERROR_CODE, BootResult
-from casemate_sim.report import LABELS
+from casemate_sim.summary import LABELS
 
 __all__ = ["boot_dict", "boot_table", "slowdown", "verdict"]
 
