@@ -56,6 +56,8 @@ def expected_code(error: Exception) -> int | None:
     from casemate_sim.native.simulation import SimulationError
     from casemate_sim.pages import PageError
     from casemate_sim.record import RecordError
+    from casemate_sim.synthesis.budget import BudgetError
+    from casemate_sim.synthesis.devices import DeviceError
     from casemate_sim.trace import TraceError
     from casemate_sim.workload import WorkloadError
 
@@ -63,8 +65,9 @@ def expected_code(error: Exception) -> int | None:
         return MISSING_TOOL
     if isinstance(error, (AdapterError, SimulationError)):
         return FAULT
-    if isinstance(error, (InputError, ConfigError, CacheError, DumpError, FuseError, PageError,
-                          RecordError, TraceError, TrialError, WorkloadError, OSError)):
+    if isinstance(error, (InputError, BudgetError, ConfigError, CacheError, DeviceError, DumpError,
+                          FuseError, PageError, RecordError, TraceError, TrialError, WorkloadError,
+                          OSError)):
         return BAD_INPUT
     return None
 
