@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from casemate_sim.compare import Comparison
 from casemate_sim.files import whole_file
-from casemate_sim.report import LABELS
 from casemate_sim.simulate import Result
+from casemate_sim.sizes import size_text
+from casemate_sim.summary import LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,18 +134,11 @@ def draw_sizes(memory: Mapping[int, float], cache: Mapping[int, float], path: Pa
     for axes, sizes in ((left, memory), (right, cache)):
         axes.plot(list(sizes), list(sizes.values()), marker="o", color=COLOURS["full"])
         axes.set_xscale("log", base=2)
-        axes.set_xticks(list(sizes), [_size(size) for size in sizes])
+        axes.set_xticks(list(sizes), [size_text(size) for size in sizes])
         axes.minorticks_off()
         axes.set_ylabel("cycles over the bare wire")
         axes.set_ylim(bottom=0)
     save_figure(figure, path)
-
-
-def _size(count: int) -> str:
-    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if count >= unit:
-            return f"{count // unit} {name}"
-    return f"{count} bytes"
 
 
 def save_figure(figure: Figure, path: Path) -> None:
