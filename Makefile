@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 JOBS ?= 2
 
-.PHONY: help setup setup-dev demo test verify formal mutate bench bench-fpga docs lock lint clean
+.PHONY: help setup setup-dev setup-litex demo test verify formal mutate bench bench-fpga docs lock lint clean
 
 help:  ## Show what there is to make.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,31 +20,39 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/python
 	@echo 'Installing Casemate into $(VENV) ...'
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[cpu]'
 	@$(PIP) --editable '.[record]' >$(VENV)/record.log 2>&1 || echo 'Recording of traces is not' \
 	    'installed: it needs the Python headers (apt install python3-dev), then make setup'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo 'Installing what the tests need into $(VENV) ...'
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --editable '.[dev,docs]'
+	@touch $@
+
+$(VENV)/.installed-litex: $(VENV)/.installed-dev
+	@echo 'Installing LiteX into $(VENV) ...'
+	@$(PIP) --editable '.[litex]'
 	@touch $@
 
 setup: $(VENV)/.installed  ## Install the command `casemate` into .venv.
 
 setup-dev: $(VENV)/.installed-dev  ## Install what tests, benches and lint need as well.
 
-demo: setup  ## Simulate real programs' memory traffic: bare wire, plain, xts, integrity, full.
+setup-litex: $(VENV)/.installed-litex  ## Install LiteX, for the example SoC and for lint.
+
+demo: setup  ## Simulate real programs' memory traffic in all modes; boot one on a RISC-V core.
 	@mkdir -p build
 	$(BIN)/casemate sim sqlite_index --limit 10000 --plot build/demo.png --json build/demo.json
 	$(BIN)/casemate compare --limit 8000 --plot build/compare.png --json build/compare.json
+	$(BIN)/casemate boot mixed --mode plain --mode full --json build/boot.json
 
 test: setup-dev  ## Run all tests but the long campaigns.
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m 'not verify'
 
-verify: setup-dev  ## Run everything: all variants, deep proofs, many seeds, mutants. Hours.
+verify: setup-litex  ## Run everything: all variants, deep proofs, many seeds, mutants. Hours.
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 	$(BIN)/python -m casemate_sim.mutation
 	$(BIN)/python tests/mutation/netlist.py --count 120
@@ -59,19 +67,20 @@ mutate: setup-dev  ## Break tree, cache and checks in a hundred places; do the t
 bench: setup-dev  ## Measure what issue and docs promise: build/bench.json.
 	$(BIN)/python benches/bench.py
 
-bench-fpga: setup-dev  ## Place and route the ciphers for ECP5. Hours.
-	$(BIN)/python benches/fpga_ciphers.py
+bench-fpga: setup-dev  ## Place and route engines, ciphers and peers for ECP5: build/fpga.json. Hours.
+	$(BIN)/python benches/fpga.py --jobs $(JOBS)
 
-docs: setup-dev  ## Write the generated parts of the documentation again.
+docs: setup-dev  ## Write the generated parts of the documentation again; build the site: build/site.
 	$(BIN)/python -m casemate_sim.cli.document > docs/command_line.md
 	$(BIN)/python -m casemate_sim.documents --write
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
 
 lock: $(BIN)/python  ## Pin the newest versions that pyproject.toml allows.
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --extra dev --extra record --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet --upgrade --all-extras --python-version 3.11 \
 	    --output-file requirements.lock pyproject.toml
 
-lint: setup-dev  ## Check style, types and import directions.
+lint: setup-litex  ## Check style, types and import directions.
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports

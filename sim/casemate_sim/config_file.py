@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 from casemate.config import (
@@ -34,7 +35,7 @@ from casemate.config import (
     preset,
 )
 
-__all__ = ["config_dict", "find_config", "load_config"]
+__all__ = ["change_config", "config_dict", "find_config", "load_config"]
 
 _Table = CipherConfig | FuseConfig | KeyManagerConfig | LeafShape | TreeConfig
 
@@ -95,13 +96,30 @@ def load_config(path: Path) -> EngineConfig:
             base = preset(base_name)
         else:
             raise ConfigError(f"preset = {base_name!r} is not a name")
-        changes: dict[str, object] = {"name": path.stem} | _changes(base, values, "")
-        return base.replace(**changes)
+        return change_config(base, {"name": path.stem} | values)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def _changes(base: EngineConfig | _Table, values: dict[str, object],
+def change_config(base: EngineConfig, values: Mapping[str, object]) -> EngineConfig:
+    """Return a configuration with some parameters changed.
+
+    Parameters
+    ----------
+    base:
+        Where the other values come from.
+    values:
+        Parameters by name as they stand in a TOML file; those of a part in a mapping of their own.
+
+    Raises
+    ------
+    ConfigError
+        If a value is unknown, of the wrong type or impossible.
+    """
+    return base.replace(**_changes(base, values, ""))
+
+
+def _changes(base: EngineConfig | _Table, values: Mapping[str, object],
              where: str) -> dict[str, object]:
     """Check names and types of `values` against the dataclass `base`; return its new fields."""
     fields = {field.name: str(field.type) for field in dataclasses.fields(base)}

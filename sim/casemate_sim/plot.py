@@ -14,17 +14,20 @@ from numpy.typing import NDArray
 
 from casemate_sim.compare import Comparison
 from casemate_sim.files import whole_file
-from casemate_sim.report import LABELS
 from casemate_sim.simulate import Result
+from casemate_sim.sizes import size_text
+from casemate_sim.summary import LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_comparison", "draw_sizes", "draw_slowdowns"]
+__all__ = ["COLOURS", "draw_comparison", "draw_sizes", "draw_slowdowns", "save_figure"]
 
-_COLOURS = {"bare": "#7f7f7f", "plain": "#0072B2", "xts": "#D55E00", "integrity": "#009E73",
-            "full": "#CC79A7"}
+COLOURS = {"bare": "#7f7f7f", "plain": "#0072B2", "xts": "#D55E00", "integrity": "#009E73",
+           "full": "#CC79A7"}
+"""Of the modes, and of what is drawn in the same style."""
+
 _DASHES = {"bare": (0, ()), "plain": (0, (5, 1.5)), "xts": (0, ()), "integrity": (0, (3, 1)),
            "full": (0, ())}
 _WIDTHS = {"bare": 2.4, "plain": 1.5, "xts": 1.5, "integrity": 1.5, "full": 1.5}
@@ -58,7 +61,7 @@ def draw_comparison(comparison: Comparison, path: Path, title: str) -> None:
     _draw_bandwidth(bandwidth, comparison)
     _draw_slowdown(slowdown, comparison)
     figure.suptitle(title, fontsize=12)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_slowdowns(comparisons: Mapping[str, Comparison], path: Path, title: str) -> None:
@@ -89,16 +92,16 @@ def draw_slowdowns(comparisons: Mapping[str, Comparison], path: Path, title: str
         factors = [comparison.slowdown(mode) for comparison in comparisons.values()]
         added = [np.nan if factor is None else 100 * (factor - 1) for factor in factors]
         places = np.arange(len(added)) + (number - (len(modes) - 1) / 2) * width
-        bars = axes.bar(places, added, 0.92 * width, color=_COLOURS[mode], label=LABELS[mode])
+        bars = axes.bar(places, added, 0.92 * width, color=COLOURS[mode], label=LABELS[mode])
         axes.bar_label(bars, fmt="%.1f", fontsize=8, padding=2)
     axes.set_xticks(range(len(comparisons)), list(comparisons))
     axes.set_ylabel("time over the bare wire (%)")
-    axes.axhline(0.0, color=_COLOURS["bare"], linewidth=1.0)
+    axes.axhline(0.0, color=COLOURS["bare"], linewidth=1.0)
     axes.margins(y=0.12)
     if modes:
         axes.legend(frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=12)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_sizes(memory: Mapping[int, float], cache: Mapping[int, float], path: Path) -> None:
@@ -129,23 +132,17 @@ def draw_sizes(memory: Mapping[int, float], cache: Mapping[int, float], path: Pa
     right.set_xlabel("metadata cache")
     right.set_title("SQLite", fontsize=10)
     for axes, sizes in ((left, memory), (right, cache)):
-        axes.plot(list(sizes), list(sizes.values()), marker="o", color=_COLOURS["full"])
+        axes.plot(list(sizes), list(sizes.values()), marker="o", color=COLOURS["full"])
         axes.set_xscale("log", base=2)
-        axes.set_xticks(list(sizes), [_size(size) for size in sizes])
+        axes.set_xticks(list(sizes), [size_text(size) for size in sizes])
         axes.minorticks_off()
         axes.set_ylabel("cycles over the bare wire")
         axes.set_ylim(bottom=0)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _size(count: int) -> str:
-    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if count >= unit:
-            return f"{count // unit} {name}"
-    return f"{count} bytes"
-
-
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Give a figure the style that all have and write it; ``OSError`` if it cannot be written."""
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="#e0e0e0", linewidth=0.8)
@@ -172,8 +169,8 @@ def _draw_latency(axes: Axes, comparison: Comparison) -> None:
         values = np.histogram(np.arange(len(counts)), edges, weights=counts)[0]
         shares = 100 * values / counts.sum()
         label = f"{_label(run)}: median {run.percentile(0.5)}, mean {run.mean_latency():.1f}"
-        axes.stairs(shares, edges, fill=True, color=_COLOURS[run.mode], alpha=0.13)
-        axes.stairs(shares, edges, color=_COLOURS[run.mode], linestyle=_DASHES[run.mode],
+        axes.stairs(shares, edges, fill=True, color=COLOURS[run.mode], alpha=0.13)
+        axes.stairs(shares, edges, color=COLOURS[run.mode], linestyle=_DASHES[run.mode],
                     linewidth=_WIDTHS[run.mode], label=label)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(bottom=0)
@@ -192,7 +189,7 @@ def _draw_bandwidth(axes: Axes, comparison: Comparison) -> None:
         if not len(values):
             continue
         label = f"{_label(run)}: mean {run.bandwidth * run.dram.clock_mhz:,.0f} MB/s"
-        axes.stairs(values, edges / length, color=_COLOURS[run.mode],
+        axes.stairs(values, edges / length, color=COLOURS[run.mode],
                     linestyle=_DASHES[run.mode], linewidth=_WIDTHS[run.mode], label=label)
     axes.set_xlim(left=0)
     # Room for the legend above the curves.
@@ -210,9 +207,9 @@ def _draw_slowdown(axes: Axes, comparison: Comparison) -> None:
         axes.text(0.5, 0.5, "not known", ha="center", transform=axes.transAxes)
         return
     bars = axes.bar([LABELS[mode] for mode in added], list(added.values()),
-                    color=[_COLOURS[mode] for mode in added], width=0.65)
+                    color=[COLOURS[mode] for mode in added], width=0.65)
     axes.bar_label(bars, fmt="%.1f", fontsize=9, padding=2)
-    axes.axhline(0.0, color=_COLOURS["bare"], linewidth=1.0)
+    axes.axhline(0.0, color=COLOURS["bare"], linewidth=1.0)
     axes.margins(y=0.12)
 
 

@@ -5,10 +5,9 @@ import random
 import pytest
 from casemate.alert.layouts import LogKind, Policy
 from casemate.config import preset
-from casemate_sim.adversary import Hook, Operation, Scene, run_now
+from casemate_sim.adversary import Hook, Operation, Scene, attacked, run_now
 from casemate_sim.adversary.dram import flipped
 from casemate_sim.adversary.native import DOMAIN, NativeAdapter
-from casemate_sim.cli.attack import attacked
 
 CONFIG = attacked(preset("tiny"))
 OTHER = 77

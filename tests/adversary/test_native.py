@@ -9,13 +9,13 @@ from casemate_sim.adversary import (
     Operation,
     Outcome,
     Trial,
+    attacked,
     plan,
     run_campaign,
     run_now,
     run_trial,
 )
 from casemate_sim.adversary.native import NativeAdapter
-from casemate_sim.cli.attack import attacked
 
 CONFIG = preset("tiny").replace(root_counters=8)
 

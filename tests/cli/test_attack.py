@@ -4,9 +4,8 @@ import json
 
 import pytest
 from casemate.config import PRESETS, preset
-from casemate_sim.adversary import Outcome, Trial, TrialResult, save_trial
+from casemate_sim.adversary import Outcome, Trial, TrialResult, attacked, save_trial
 from casemate_sim.cli import attack as command
-from casemate_sim.cli.attack import attacked
 
 
 def test_a_campaign_against_the_model_prints_a_table_and_writes_json(casemate, tmp_path):

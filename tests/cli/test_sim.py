@@ -15,9 +15,8 @@ from casemate.config import preset
 from casemate_sim.audit import audit
 from casemate_sim.cli import app
 from casemate_sim.cli.document import JSON_FIELDS, RUN_FIELDS
-from casemate_sim.cli.errors import InputError
-from casemate_sim.cli.inputs import parse_size
 from casemate_sim.native.simulation import SimulationError
+from casemate_sim.sizes import SizeError, parse_size
 from casemate_sim.toolchain import ToolError
 from typer.testing import CliRunner
 
@@ -219,7 +218,7 @@ def test_sizes(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5M", "M", "1P", "1KK", "0x10"])
 def test_what_is_no_size(text: str) -> None:
-    with pytest.raises(InputError, match="is no size"):
+    with pytest.raises(SizeError, match="is no size"):
         parse_size(text)
 
 

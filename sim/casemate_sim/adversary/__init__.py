@@ -17,6 +17,7 @@ from casemate_sim.adversary.campaign import (
     Report,
     SavedTrial,
     TrialError,
+    attacked,
     load_trial,
     plan,
     run_campaign,
@@ -30,7 +31,6 @@ from casemate_sim.adversary.trial import Trial, TrialResult, run_trial
 __all__ = [
     "ATTACKS", "MODES", "Adapter", "AdapterError", "Alarm", "Attack", "Dram", "Hook", "Later",
     "Operation", "Outcome", "Report", "Response", "SavedTrial", "Scene", "Together", "Trial",
-    "TrialError",
-    "TrialResult", "Witness", "Write", "expectation_table", "find", "load_trial", "plan",
-    "run_campaign", "run_now", "run_trial", "save_trial",
+    "TrialError", "TrialResult", "Witness", "Write", "attacked", "expectation_table", "find",
+    "load_trial", "plan", "run_campaign", "run_now", "run_trial", "save_trial",
 ]

@@ -19,8 +19,8 @@ from .attack import MODES, Outcome
 from .catalogue import ATTACKS, find
 from .trial import Trial, TrialResult, run_trial
 
-__all__ = ["Report", "SavedTrial", "TrialError", "load_trial", "plan", "rows", "run_campaign",
-           "save_trial"]
+__all__ = ["Report", "SavedTrial", "TrialError", "attacked", "load_trial", "plan", "rows",
+           "run_campaign", "save_trial"]
 
 FAILURE_SCHEMA = "casemate.attack-trial/1"
 
@@ -29,6 +29,16 @@ _ENOUGH = 20  # trials after which an attack must have hit
 
 class TrialError(ValueError):
     """A file holds no trial; the message names it."""
+
+
+def attacked(config: EngineConfig) -> EngineConfig:
+    """Return `config`, with a small metadata cache and a tree of more levels if it has no tree."""
+    if config.tree is not None:
+        return config
+    return config.replace(
+        name=f"{config.name}_tree", root_counters=8, tree=TreeConfig(
+            cache_sets=4, cache_ways=2, walks=2, write_backs=2,
+            pad_cipher=CipherConfig(pipelined=False)))
 
 
 def plan(trials: int, seed: int, attacks: Sequence[str] | None = None,

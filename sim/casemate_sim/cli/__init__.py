@@ -10,13 +10,19 @@ import typer
 from casemate_sim.cli import (
     attack,
     audit,
+    board,
+    boot,
     compare,
     config,
     convert,
     export,
     fuse,
+    litex,
+    package,
     record,
+    run,
     sim,
+    synth,
     traces,
     walkthrough,
 )
@@ -30,15 +36,21 @@ app = typer.Typer(
 app.command("sim")(sim.sim)
 app.command("compare")(compare.compare)
 # The program's own options follow its name.
+app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.command("record", context_settings={"allow_interspersed_args": False})(record.record)
 app.command("convert")(convert.convert)
 app.command("traces")(traces.traces)
 app.command("audit")(audit.audit)
+app.command("boot")(boot.boot)
 app.command("attack")(attack.attack)
 app.command("walkthrough")(walkthrough.walkthrough)
 app.command("export")(export.export)
+app.command("package")(package.package)
+app.command("synth")(synth.synth)
+app.add_typer(board.commands, name="board")
 app.add_typer(config.commands, name="config")
 app.add_typer(fuse.commands, name="fuse")
+app.add_typer(litex.commands, name="litex")
 
 
 def _print_version(wanted: bool) -> None:

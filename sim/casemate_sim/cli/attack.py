@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from casemate.config import PRESETS, CipherConfig, EngineConfig, TreeConfig
+from casemate.config import PRESETS, EngineConfig
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
@@ -19,6 +19,7 @@ from casemate_sim.adversary import (
     Outcome,
     Report,
     TrialResult,
+    attacked,
     find,
     load_trial,
     plan,
@@ -32,19 +33,9 @@ from casemate_sim.cli.inputs import check_directory, check_output
 from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.config_file import config_dict, find_config
 
-__all__ = ["attack", "attacked"]
+__all__ = ["attack"]
 
 _STYLES = {Outcome.DETECTED: "green", Outcome.HARMLESS: "bright_black", Outcome.SUCCEEDS: "yellow"}
-
-
-def attacked(config: EngineConfig) -> EngineConfig:
-    """Return `config`, with a small metadata cache and a tree of more levels if it has no tree."""
-    if config.tree is not None:
-        return config
-    return config.replace(
-        name=f"{config.name}_tree", root_counters=8, tree=TreeConfig(
-            cache_sets=4, cache_ways=2, walks=2, write_backs=2,
-            pad_cipher=CipherConfig(pipelined=False)))
 
 
 def attack(

@@ -10,11 +10,12 @@ from casemate.config import PRESETS
 from rich.console import Console
 
 from casemate_sim.cli.errors import BAD_INPUT, InputError
-from casemate_sim.cli.inputs import check_output, named_trace
+from casemate_sim.cli.inputs import check_output
 from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.cli.sim import Mode, leave, timing_of
 from casemate_sim.config_file import find_config
 from casemate_sim.dram.timing import PRESETS as TIMINGS
+from casemate_sim.traffic import named_trace
 
 __all__ = ["compare"]
 
@@ -55,7 +56,7 @@ def compare(
     from casemate_sim.compare import compare as run
     from casemate_sim.compare import compared_modes
     from casemate_sim.plot import draw_slowdowns
-    from casemate_sim.report import comparison_dict, slowdown_table
+    from casemate_sim.summary import comparison_dict, slowdown_table
     from casemate_sim.traces import shipped
 
     traffics = [named_trace(name).limited(limit) for name in traces or list(shipped())]

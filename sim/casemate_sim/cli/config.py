@@ -11,8 +11,9 @@ from casemate.config import PRESETS, CipherConfig, EngineConfig
 from rich.console import Console
 from rich.table import Table
 
-from casemate_sim.cli.show import print_json, size_text
+from casemate_sim.cli.show import print_json
 from casemate_sim.config_file import config_dict, find_config
+from casemate_sim.sizes import size_text
 
 __all__ = ["commands"]
 
@@ -94,7 +95,7 @@ def _values(title: str, values: Mapping[str, object]) -> Table:
 
 def _text(name: str, value: object) -> str:
     if value is None:
-        return "none" if name == "tree" else "follows from the others"
+        return "follows from the others" if name in ("leaf_base", "node_bases") else "none"
     if name in _SIZES and isinstance(value, int):
         return size_text(value)
     if name.endswith("_base") and isinstance(value, int):

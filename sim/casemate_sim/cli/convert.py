@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from casemate_sim.caches import HIERARCHIES, parse_hierarchy
-from casemate_sim.cli.inputs import check_output, parse_size
-from casemate_sim.cli.show import STDOUT, print_facts, size_text, write_result
+from casemate_sim.cli.inputs import check_output
+from casemate_sim.cli.show import STDOUT, print_facts, write_result
 from casemate_sim.convert import TraceFormat
+from casemate_sim.sizes import parse_size, size_text
 
 __all__ = ["convert"]
 

@@ -51,20 +51,29 @@ def expected_code(error: Exception) -> int | None:
     from casemate_sim.adversary.adapter import AdapterError
     from casemate_sim.adversary.campaign import TrialError
     from casemate_sim.caches import CacheError
+    from casemate_sim.cpu.program import ProgramError
+    from casemate_sim.driver import DriverError
     from casemate_sim.dump import DumpError
     from casemate_sim.model.fuses import FuseError
-    from casemate_sim.native.simulation import SimulationError
+    from casemate_sim.native.model import SimulationError
+    from casemate_sim.package.folder import PackageError
     from casemate_sim.pages import PageError
     from casemate_sim.record import RecordError
+    from casemate_sim.sizes import SizeError
+    from casemate_sim.synthesis.budget import BudgetError
+    from casemate_sim.synthesis.devices import DeviceError
     from casemate_sim.trace import TraceError
+    from casemate_sim.traffic import TrafficError
     from casemate_sim.workload import WorkloadError
 
     if isinstance(error, ToolError):
         return MISSING_TOOL
     if isinstance(error, (AdapterError, SimulationError)):
         return FAULT
-    if isinstance(error, (InputError, ConfigError, CacheError, DumpError, FuseError, PageError,
-                          RecordError, TraceError, TrialError, WorkloadError, OSError)):
+    if isinstance(error, (
+            InputError, BudgetError, ConfigError, CacheError, DeviceError, DriverError, DumpError,
+            FuseError, PackageError, PageError, ProgramError, RecordError, SizeError, TraceError,
+            TrafficError, TrialError, WorkloadError, OSError)):
         return BAD_INPUT
     return None
 

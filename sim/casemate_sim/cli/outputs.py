@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from casemate.config import EngineConfig
 from rich.console import Console
 
 from casemate_sim.cli.errors import InputError, complain
-from casemate_sim.cli.inputs import Traffic
 from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.compare import Comparison
 from casemate_sim.dump import DomainSecrets, DumpError, Expected, Secrets, write_dump
 from casemate_sim.modes import AUTHENTICATED, config_of_mode, encrypts
-from casemate_sim.report import comparison_dict, comparison_table, latency_picture, verdict
 from casemate_sim.simulate import DOMAIN, secrets_of_seed
+from casemate_sim.summary import comparison_dict, comparison_table, latency_picture, verdict
+from casemate_sim.traffic import Traffic
 
 __all__ = ["Outputs"]
 
@@ -81,16 +81,24 @@ class Outputs:
             console.print(verdict(self._comparison), highlight=False, markup=False)
             console.file.flush()
 
-    def write_json(self, name: str | None) -> None:
+    def write_json(self, name: str | None, recording: Mapping[str, object] | None = None) -> None:
         """Write the JSON; to stdout if `name` is ``-`` or cannot be written.
 
         The runs may have taken hours: they are printed rather than lost.
+
+        Parameters
+        ----------
+        name:
+            The file.
+        recording:
+            How the traffic was recorded, if that belongs to it.
         """
         if name is None:
             return
         with self._careful("standard output" if name == STDOUT else name):
             write_result(name, comparison_dict(
-                self._comparison, trace=self._traffic.as_dict(), config=self._config))
+                self._comparison, trace=self._traffic.as_dict(), config=self._config)
+                | ({} if recording is None else {"recording": dict(recording)}))
             if name == STDOUT:
                 sys.stdout.flush()
             else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,10 +14,15 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from casemate_sim.caches import HIERARCHIES, parse_hierarchy
 from casemate_sim.cli.errors import INTERRUPTED, complain
-from casemate_sim.cli.inputs import check_output, parse_size
-from casemate_sim.cli.show import STDOUT, print_facts, size_text, write_result
+from casemate_sim.cli.inputs import check_output
+from casemate_sim.cli.show import STDOUT, print_facts, write_result
+from casemate_sim.sizes import parse_size, size_text
 
-__all__ = ["record"]
+if TYPE_CHECKING:
+    from casemate_sim.record import Recording
+    from casemate_sim.trace import CacheLevel
+
+__all__ = ["hierarchy_of", "record", "record_program", "recording_dict"]
 
 
 def record(
@@ -57,12 +63,37 @@ def record(
 
     Example: `casemate record -o ls.trace -- ls -lR /usr`, then `casemate sim ls.trace`.
     """
-    hierarchy = () if caches == "none" else parse_hierarchy(caches)
+    hierarchy = hierarchy_of(caches)
     window_bytes = None if window is None else parse_size(window)
     check_output(output, "--output")
     if json != STDOUT:
         check_output(None if json is None else Path(json), "--json")
 
+    result = record_program(
+        program, output, hierarchy=hierarchy, window_bytes=window_bytes, shuffle_seed=shuffle,
+        skip_instructions=skip, maximum_records=records, maximum_instructions=instructions,
+        follow_children=children)
+    write_result(json, {"schema": "casemate.record/1", "trace": str(output),
+                        **recording_dict(program, result)})
+    if result.interrupted:
+        complain("interrupted; the trace holds what was recorded so far",
+                 command="casemate record")
+        raise typer.Exit(INTERRUPTED)
+
+
+def hierarchy_of(name: str) -> tuple[CacheLevel, ...]:
+    """Return the caches that the option --caches names; none for ``none``."""
+    return () if name == "none" else parse_hierarchy(name)
+
+
+def record_program(program: Sequence[str], output: Path, **options: Any) -> Recording:
+    """Record a program with progress on stderr, and say there what was recorded.
+
+    Parameters
+    ----------
+    program, output, options:
+        As of :func:`casemate_sim.record.record`.
+    """
     from casemate_sim.record import record as run
 
     console = Console(stderr=True)
@@ -71,26 +102,22 @@ def record(
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
                   console=console, disable=not live, transient=True) as progress:
         task = progress.add_task("starting valgrind ...")
-        result = run(
-            program, output, hierarchy=hierarchy, window_bytes=window_bytes, shuffle_seed=shuffle,
-            skip_instructions=skip, maximum_records=records, maximum_instructions=instructions,
-            follow_children=children,
-            progress=lambda instruction, count: progress.update(
-                task, description=f"{instruction:,} instructions, {count:,} records"))
-    facts = {
+        result = run(program, output, **options,
+                     progress=lambda instruction, count: progress.update(
+                         task, description=f"{instruction:,} instructions, {count:,} records"))
+    print_facts({
         "trace": str(output), "records": f"{result.records:,}",
         "reads / writes": f"{result.reads:,} / {result.writes:,}",
         "instructions": f"{result.instructions:,}", "data accesses": f"{result.accesses:,}",
         "misses": ", ".join(f"{name} {count:,}" for name, count in result.misses.items()) or "-",
         "pages of 4 KiB": f"{result.pages:,}", "data window": size_text(result.window_bytes),
         "exit code of the program": str(result.exit_code), "seconds": f"{result.seconds:.1f}",
-    }
-    print_facts(facts, console)
-    write_result(json, {"schema": "casemate.record/1", "trace": str(output),
-                        "program": list(program), "records": result.records, **asdict(result)})
+    }, console)
     if result.limited:
         typer.echo("a limit ended the program", err=True)
-    if result.interrupted:
-        complain("interrupted; the trace holds what was recorded so far",
-                 command="casemate record")
-        raise typer.Exit(INTERRUPTED)
+    return result
+
+
+def recording_dict(program: Sequence[str], result: Recording) -> dict[str, object]:
+    """Return what was recorded as plain JSON values."""
+    return {"program": list(program), "records": result.records, **asdict(result)}

@@ -15,20 +15,10 @@ from rich.text import Text
 from casemate_sim.cli.errors import InputError, complain
 from casemate_sim.files import whole_file
 
-__all__ = ["STDOUT", "print_facts", "print_json", "size_text", "write_bytes", "write_result"]
+__all__ = ["STDOUT", "print_facts", "print_json", "write_bytes", "write_result"]
 
 STDOUT = "-"
 """File name that means stdout."""
-
-_UNITS = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
-
-
-def size_text(size: int) -> str:
-    """Return a size for people: in the largest binary unit that leaves an integer."""
-    for unit, factor in _UNITS:
-        if size >= factor and size % factor == 0:
-            return f"{size // factor} {unit}"
-    return f"{size:,} bytes"
 
 
 def print_facts(facts: Mapping[str, str], console: Console) -> None:

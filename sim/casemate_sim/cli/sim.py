@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,26 +20,20 @@ from casemate_sim.cli.errors import (
     expected_code,
     message_of,
 )
-from casemate_sim.cli.inputs import (
-    Traffic,
-    check_directory,
-    check_output,
-    named_trace,
-    parse_range,
-    parse_size,
-    workload_traffic,
-)
+from casemate_sim.cli.inputs import check_directory, check_output, parse_range
 from casemate_sim.cli.show import STDOUT
 from casemate_sim.config_file import find_config
 from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming, timing_preset
 from casemate_sim.simulate import PlayerConfig
+from casemate_sim.sizes import parse_size
+from casemate_sim.traffic import Traffic, named_trace, workload_traffic
 from casemate_sim.workload import Workload
 
 if TYPE_CHECKING:
     from casemate_sim.compare import Comparison
 
-__all__ = ["Mode", "leave", "sim", "timing_of"]
+__all__ = ["Mode", "leave", "sim", "simulate_traffic", "timing_of"]
 
 _COUNT = 100_000
 _TRACE, _CORE, _OUTPUT = "What is played", "The core that plays it", "Results"
@@ -141,6 +136,34 @@ def sim(
     traffic = _traffic(trace, workload, engine, read_share=read_share, footprint=footprint,
                        count=count, distance=distance, seed=seed).limited(limit)
 
+    simulate_traffic(traffic, engine=engine, mode=mode, timing=timing, player=player, seed=seed,
+                     json=json, plot=plot, wave=wave, wave_cycles=cycles, dump=dump)
+
+
+def simulate_traffic(
+    traffic: Traffic, *, engine: EngineConfig, mode: Mode, timing: DramTiming,
+    player: PlayerConfig | None, seed: int, json: str | None, plot: Path | None,
+    wave: Path | None = None, wave_cycles: tuple[int, int] | None = None, dump: Path | None = None,
+    recording: Mapping[str, object] | None = None,
+) -> None:
+    """Simulate with progress, show and write what comes of it, and leave with its exit code.
+
+    Parameters
+    ----------
+    traffic, engine, mode, timing, player, seed:
+        What is simulated.
+    json, plot, wave, wave_cycles, dump:
+        As the options.
+    recording:
+        How the traffic was recorded, for the JSON.
+
+    Raises
+    ------
+    InputError
+        If the traffic does not fit the engine.
+    typer.Exit
+        If not everything was right.
+    """
     # Amaranth and what simulates with it load when they are needed.
     from casemate_sim.cli.outputs import Outputs
     from casemate_sim.cli.progress import RunProgress
@@ -150,14 +173,14 @@ def sim(
         try:
             comparison = compare(
                 traffic.records, config=engine, mode=mode.value, dram=timing, player=player,
-                seed=seed, wave=wave, wave_cycles=cycles, keep_image=dump is not None,
+                seed=seed, wave=wave, wave_cycles=wave_cycles, keep_image=dump is not None,
                 progress=progress.update, finished=progress.finished)
         except ValueError as error:
             raise InputError(str(error)) from error
 
     outputs = Outputs(comparison, traffic, engine, seed)
     outputs.show(Console(stderr=json == STDOUT))
-    outputs.write_json(json)
+    outputs.write_json(json, recording)
     outputs.write_plot(plot)
     outputs.write_dump(dump)
     outputs.name_wave(wave)

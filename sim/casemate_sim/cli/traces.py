@@ -8,10 +8,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from casemate_sim.cli.inputs import named_trace
-from casemate_sim.cli.show import print_facts, print_json, size_text
+from casemate_sim.cli.show import print_facts, print_json
+from casemate_sim.sizes import size_text
 from casemate_sim.trace import load_header
 from casemate_sim.traces import shipped
+from casemate_sim.traffic import named_trace
 
 __all__ = ["traces"]
 
