@@ -67,8 +67,8 @@ mutate: setup-dev  ## Break tree, cache and checks in a hundred places; do the t
 bench: setup-dev  ## Measure what issue and docs promise: build/bench.json.
 	$(BIN)/python benches/bench.py
 
-bench-fpga: setup-dev  ## Place and route the ciphers for ECP5. Hours.
-	$(BIN)/python benches/fpga_ciphers.py
+bench-fpga: setup-dev  ## Place and route engines, ciphers and peers for ECP5: build/fpga.json. Hours.
+	$(BIN)/python benches/fpga.py --jobs $(JOBS)
 
 docs: setup-dev  ## Write the generated parts of the documentation again; build the site: build/site.
 	$(BIN)/python -m casemate_sim.cli.document > docs/command_line.md

@@ -60,6 +60,8 @@ def expected_code(error: Exception) -> int | None:
     from casemate_sim.pages import PageError
     from casemate_sim.record import RecordError
     from casemate_sim.sizes import SizeError
+    from casemate_sim.synthesis.budget import BudgetError
+    from casemate_sim.synthesis.devices import DeviceError
     from casemate_sim.trace import TraceError
     from casemate_sim.traffic import TrafficError
     from casemate_sim.workload import WorkloadError
@@ -68,9 +70,10 @@ def expected_code(error: Exception) -> int | None:
         return MISSING_TOOL
     if isinstance(error, (AdapterError, SimulationError)):
         return FAULT
-    if isinstance(error, (InputError, ConfigError, CacheError, DriverError, DumpError, FuseError,
-                          PackageError, PageError, ProgramError, RecordError, SizeError, TraceError,
-                          TrafficError, TrialError, WorkloadError, OSError)):
+    if isinstance(error, (
+            InputError, BudgetError, ConfigError, CacheError, DeviceError, DriverError, DumpError,
+            FuseError, PackageError, PageError, ProgramError, RecordError, SizeError, TraceError,
+            TrafficError, TrialError, WorkloadError, OSError)):
         return BAD_INPUT
     return None
 
