@@ -20,7 +20,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/python
 	@echo 'Installing Casemate into $(VENV) ...'
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[sweep]'
 	@$(PIP) --editable '.[record]' >$(VENV)/record.log 2>&1 || echo 'Recording of traces is not' \
 	    'installed: it needs the Python headers (apt install python3-dev), then make setup'
 	@touch $@
@@ -68,7 +68,7 @@ docs: setup-dev  ## Write the generated parts of the documentation again.
 
 lock: $(BIN)/python  ## Pin the newest versions that pyproject.toml allows.
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --extra dev --extra record --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet --upgrade --extra dev --extra record --extra sweep --python-version 3.11 \
 	    --output-file requirements.lock pyproject.toml
 
 lint: setup-dev  ## Check style, types and import directions.

@@ -22,10 +22,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_comparison", "draw_sizes", "draw_slowdowns"]
+__all__ = ["COLOURS", "GRID", "draw_bandwidth", "draw_by_size", "draw_comparison", "draw_latency",
+           "draw_sizes", "draw_slowdown_bars", "draw_slowdowns", "save_figure", "style_figure"]
 
-_COLOURS = {"bare": "#7f7f7f", "plain": "#0072B2", "xts": "#D55E00", "integrity": "#009E73",
-            "full": "#CC79A7"}
+COLOURS = {"bare": "#7f7f7f", "plain": "#0072B2", "xts": "#D55E00", "integrity": "#009E73",
+           "full": "#CC79A7"}
+"""Colour of each mode."""
+
+GRID = "#e0e0e0"
+"""Colour of the lines behind a plot."""
+
 _DASHES = {"bare": (0, ()), "plain": (0, (5, 1.5)), "xts": (0, ()), "integrity": (0, (3, 1)),
            "full": (0, ())}
 _WIDTHS = {"bare": 2.4, "plain": 1.5, "xts": 1.5, "integrity": 1.5, "full": 1.5}
@@ -55,11 +61,11 @@ def draw_comparison(comparison: Comparison, path: Path, title: str) -> None:
     figure = Figure(figsize=(14, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     latency, bandwidth, slowdown = figure.subplots(1, 3, width_ratios=(5, 5, 3))
-    _draw_latency(latency, comparison)
-    _draw_bandwidth(bandwidth, comparison)
+    draw_latency(latency, comparison)
+    draw_bandwidth(bandwidth, comparison)
     _draw_slowdown(slowdown, comparison)
     figure.suptitle(title, fontsize=12)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_slowdowns(comparisons: Mapping[str, Comparison], path: Path, title: str) -> None:
@@ -82,7 +88,13 @@ def draw_slowdowns(comparisons: Mapping[str, Comparison], path: Path, title: str
 
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    draw_slowdown_bars(figure.subplots(), comparisons)
+    figure.suptitle(title, fontsize=12)
+    save_figure(figure, path)
+
+
+def draw_slowdown_bars(axes: Axes, comparisons: Mapping[str, Comparison]) -> None:
+    """Draw a group of bars for each program: its added time in every mode, in percent."""
     modes = [mode for mode in next(iter(comparisons.values())).modes if mode != "bare"] \
         if comparisons else []
     width = 0.8 / max(len(modes), 1)
@@ -90,16 +102,14 @@ def draw_slowdowns(comparisons: Mapping[str, Comparison], path: Path, title: str
         factors = [comparison.slowdown(mode) for comparison in comparisons.values()]
         added = [np.nan if factor is None else 100 * (factor - 1) for factor in factors]
         places = np.arange(len(added)) + (number - (len(modes) - 1) / 2) * width
-        bars = axes.bar(places, added, 0.92 * width, color=_COLOURS[mode], label=LABELS[mode])
+        bars = axes.bar(places, added, 0.92 * width, color=COLOURS[mode], label=LABELS[mode])
         axes.bar_label(bars, fmt="%.1f", fontsize=8, padding=2)
     axes.set_xticks(range(len(comparisons)), list(comparisons))
     axes.set_ylabel("time over the bare wire (%)")
-    axes.axhline(0.0, color=_COLOURS["bare"], linewidth=1.0)
+    axes.axhline(0.0, color=COLOURS["bare"], linewidth=1.0)
     axes.margins(y=0.12)
     if modes:
         axes.legend(frameon=False, fontsize=9)
-    figure.suptitle(title, fontsize=12)
-    _save(figure, path)
 
 
 def draw_sizes(memory: Mapping[int, float], cache: Mapping[int, float], path: Path) -> None:
@@ -125,31 +135,65 @@ def draw_sizes(memory: Mapping[int, float], cache: Mapping[int, float], path: Pa
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    left.set_xlabel("memory")
     left.set_title("random lines of all of it, two reads to a write", fontsize=10)
-    right.set_xlabel("metadata cache")
     right.set_title("SQLite", fontsize=10)
-    for axes, sizes in ((left, memory), (right, cache)):
-        axes.plot(list(sizes), list(sizes.values()), marker="o", color=_COLOURS["full"])
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(list(sizes), [size_text(size) for size in sizes])
-        axes.minorticks_off()
-        axes.set_ylabel("cycles over the bare wire")
-        axes.set_ylim(bottom=0)
-    _save(figure, path)
+    draw_by_size(left, memory, "memory")
+    draw_by_size(right, cache, "metadata cache")
+    save_figure(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", color="#e0e0e0", linewidth=0.8)
-        axes.set_axisbelow(True)
+def draw_by_size(axes: Axes, slowdowns: Mapping[int, float], what: str) -> None:
+    """Draw slowdowns of the mode `full` by the bytes of something.
+
+    Parameters
+    ----------
+    axes:
+        Where.
+    slowdowns:
+        By bytes.
+    what:
+        What has so many bytes.
+    """
+    axes.plot(list(slowdowns), list(slowdowns.values()), marker="o", color=COLOURS["full"])
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(list(slowdowns), [size_text(size) for size in slowdowns])
+    axes.minorticks_off()
+    axes.set_xlabel(what)
+    axes.set_ylabel("cycles over the bare wire")
+    axes.set_ylim(bottom=0)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Give a figure the style of all plots and write it; see :func:`style_figure`.
+
+    Parameters
+    ----------
+    figure:
+        What was drawn.
+    path:
+        As of :func:`draw_comparison`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    style_figure(figure)
     with whole_file(path) as file:
         figure.savefig(file, format=path.suffix[1:].lower(), dpi=150,
                        metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
 
 
-def _draw_latency(axes: Axes, comparison: Comparison) -> None:
+def style_figure(figure: Figure) -> None:
+    """Give a figure the style of all plots."""
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", color=GRID, linewidth=0.8)
+        axes.set_axisbelow(True)
+
+
+def draw_latency(axes: Axes, comparison: Comparison) -> None:
+    """Draw the histograms of the read latency of every run."""
     runs = [run for run in comparison.results if run.latency["read_last"].any()]
     axes.set_title("Read latency, request to last beat (all but the longest percent)", fontsize=10)
     axes.set_xlabel("latency (cycles of the DRAM controller)")
@@ -166,15 +210,16 @@ def _draw_latency(axes: Axes, comparison: Comparison) -> None:
         values = np.histogram(np.arange(len(counts)), edges, weights=counts)[0]
         shares = 100 * values / counts.sum()
         label = f"{_label(run)}: median {run.percentile(0.5)}, mean {run.mean_latency():.1f}"
-        axes.stairs(shares, edges, fill=True, color=_COLOURS[run.mode], alpha=0.13)
-        axes.stairs(shares, edges, color=_COLOURS[run.mode], linestyle=_DASHES[run.mode],
+        axes.stairs(shares, edges, fill=True, color=COLOURS[run.mode], alpha=0.13)
+        axes.stairs(shares, edges, color=COLOURS[run.mode], linestyle=_DASHES[run.mode],
                     linewidth=_WIDTHS[run.mode], label=label)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=9)
 
 
-def _draw_bandwidth(axes: Axes, comparison: Comparison) -> None:
+def draw_bandwidth(axes: Axes, comparison: Comparison) -> None:
+    """Draw the bandwidth of every run over time."""
     axes.set_title("Bandwidth, reads and writes together", fontsize=10)
     longest = max((run.cycles for run in comparison.results), default=0)
     clock = min((run.dram.clock_mhz for run in comparison.results), default=1.0)
@@ -186,7 +231,7 @@ def _draw_bandwidth(axes: Axes, comparison: Comparison) -> None:
         if not len(values):
             continue
         label = f"{_label(run)}: mean {run.bandwidth * run.dram.clock_mhz:,.0f} MB/s"
-        axes.stairs(values, edges / length, color=_COLOURS[run.mode],
+        axes.stairs(values, edges / length, color=COLOURS[run.mode],
                     linestyle=_DASHES[run.mode], linewidth=_WIDTHS[run.mode], label=label)
     axes.set_xlim(left=0)
     # Room for the legend above the curves.
@@ -204,9 +249,9 @@ def _draw_slowdown(axes: Axes, comparison: Comparison) -> None:
         axes.text(0.5, 0.5, "not known", ha="center", transform=axes.transAxes)
         return
     bars = axes.bar([LABELS[mode] for mode in added], list(added.values()),
-                    color=[_COLOURS[mode] for mode in added], width=0.65)
+                    color=[COLOURS[mode] for mode in added], width=0.65)
     axes.bar_label(bars, fmt="%.1f", fontsize=9, padding=2)
-    axes.axhline(0.0, color=_COLOURS["bare"], linewidth=1.0)
+    axes.axhline(0.0, color=COLOURS["bare"], linewidth=1.0)
     axes.margins(y=0.12)
 
 

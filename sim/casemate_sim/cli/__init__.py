@@ -18,6 +18,7 @@ from casemate_sim.cli import (
     record,
     run,
     sim,
+    sweep,
     traces,
     walkthrough,
 )
@@ -33,6 +34,7 @@ app.command("compare")(compare.compare)
 # The program's own options follow its name.
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.command("record", context_settings={"allow_interspersed_args": False})(record.record)
+app.command("sweep")(sweep.sweep)
 app.command("convert")(convert.convert)
 app.command("traces")(traces.traces)
 app.command("audit")(audit.audit)

@@ -57,6 +57,9 @@ def expected_code(error: Exception) -> int | None:
     from casemate_sim.pages import PageError
     from casemate_sim.record import RecordError
     from casemate_sim.sizes import SizeError
+    from casemate_sim.sweep.plan import SweepError
+    from casemate_sim.sweep.runner import SchedulerError
+    from casemate_sim.sweep.work import ParameterError
     from casemate_sim.trace import TraceError
     from casemate_sim.traffic import TrafficError
     from casemate_sim.workload import WorkloadError
@@ -65,9 +68,10 @@ def expected_code(error: Exception) -> int | None:
         return MISSING_TOOL
     if isinstance(error, (AdapterError, SimulationError)):
         return FAULT
-    if isinstance(error, (InputError, ConfigError, CacheError, DumpError, FuseError, PageError,
-                          RecordError, SizeError, TraceError, TrafficError, TrialError,
-                          WorkloadError, OSError)):
+    if isinstance(error, (InputError, ConfigError, CacheError, DumpError, FuseError,
+                          PageError, ParameterError, RecordError, SchedulerError, SizeError,
+                          SweepError, TraceError, TrafficError, TrialError, WorkloadError,
+                          OSError)):
         return BAD_INPUT
     return None
 

@@ -30,6 +30,7 @@ from . import (
     paths,
     rules,
     situations,
+    sweeps,
     testplan,
     tests,
 )
@@ -170,6 +171,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "registers": registers,
     "rules": rules.rules,
     "situations": situations.situations,
+    "sweep": sweeps.sweep,
     "testplan": testplan.testplan,
     "tests": tests.tests,
 }
