@@ -160,6 +160,7 @@ def draw_by_size(axes: Axes, slowdowns: Mapping[int, float], what: str) -> None:
     axes.minorticks_off()
     axes.set_xlabel(what)
     axes.set_ylabel("cycles over the bare wire")
+    axes.margins(y=0.1)
     axes.set_ylim(bottom=0)
 
 

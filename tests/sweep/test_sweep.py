@@ -12,13 +12,17 @@ from pathlib import Path
 
 import psutil
 import pytest
+from casemate_sim.cli import app
+from casemate_sim.sweep import KINDS, Outcome
+from casemate_sim.toolchain import ToolError
+from typer.testing import CliRunner
 
 # Half of the points are not possible.
 PLAN = """
 kind = "attack"
 [fixed]
 model = true
-trials = 24
+trials = 8
 [vary]
 mode = ["full", "xts"]
 config = ["tiny", "no_such_preset"]
@@ -72,7 +76,7 @@ def test_a_killed_worker_and_a_killed_sweep_lose_nothing(plan: Path, tmp_path: P
     assert [point["state"] for point in content["points"]] == (
         ["done"] * 4 + ["impossible"] * 4) * 2
     assert "no configuration is called 'no_such_preset'" in content["points"][4]["reason"]
-    assert all(point["figures"]["trials"] == 24 for point in content["points"]
+    assert all(point["figures"]["trials"] == 8 for point in content["points"]
                if point["state"] == "done")
 
     kept = tmp_path / "b"
@@ -94,14 +98,13 @@ def test_a_killed_worker_and_a_killed_sweep_lose_nothing(plan: Path, tmp_path: P
     assert json.loads(resumed.read_text()) == content
 
 
-def test_an_unreachable_scheduler(plan: Path, tmp_path: Path) -> None:
+def test_an_unreachable_scheduler(plan: Path) -> None:
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-        result = run(plan, "--scheduler", address, "--points", tmp_path / "a")
-    assert result.returncode == 2
+        result = CliRunner().invoke(app, ["sweep", str(plan), "--scheduler", address])
+    assert result.exit_code == 2
     assert f"casemate: error: no dask scheduler answers at {address}" in result.stderr
-    assert "Traceback" not in result.stderr
 
 
 def test_simulations_share_one_build_and_one_result(casemate_sweep, tmp_path: Path) -> None:
@@ -118,7 +121,7 @@ def test_simulations_share_one_build_and_one_result(casemate_sweep, tmp_path: Pa
         limit = [100, 200, 300]
     """)
     result, content = casemate_sweep(plan, "--plot", plot, "--x", "limit", "--y", "cycles")
-    assert result.returncode == 0, result.stderr
+    assert result.exit_code == 0, result.stderr
     assert "6 points to run" not in result.stderr
     assert "4 points to run, 2 not; models to build or to find: 2" in result.stderr
     cycles = [point["figures"]["cycles"] for point in content["points"]]
@@ -129,25 +132,41 @@ def test_simulations_share_one_build_and_one_result(casemate_sweep, tmp_path: Pa
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_regression_that_fails_is_a_fault(casemate_sweep, tmp_path: Path) -> None:
-    """Of two tests of this repository one passes, the other one is not there."""
-    plan = tmp_path / "t.toml"
+def test_a_regression_counts_its_tests_and_names_those_that_fail() -> None:
+    work = KINDS["test"].of_point({"test": "tests/sweep/failing.py", "seed": 7})
+    outcome = work.run()
+    assert outcome.figures == {"passed": 1, "failed": 1, "skipped": 0}
+    assert outcome.faults == ("test_of_an_even_seed failed",)
+
+
+def test_a_fault_and_a_failure_are_reported_and_told_apart(casemate_sweep, monkeypatch, tmp_path):
+    """A point that shows a fault is kept; one whose tool is missing is tried again."""
+    plan = tmp_path / "f.toml"
     plan.write_text("""
         kind = "test"
+        [fixed]
+        seed = 7
         [vary]
-        test = ["tests/test_figures.py", "tests/sweep/failing.py"]
-        seed = [7]
+        test = ["tests/sweep/failing.py", "tests/sweep/failing.py::no_such_test"]
     """)
+
+    def run_works(works, *, finished, failed, **_):
+        faulty, broken = works
+        finished(faulty, Outcome(figures={"passed": 1, "failed": 1, "skipped": 0}, seconds=1.0,
+                                 faults=("test_of_an_even_seed failed",), versions={}))
+        failed(broken, ToolError("pytest does not run"))
+
+    monkeypatch.setattr("casemate_sim.cli.sweep.run_works", run_works)
     result, content = casemate_sweep(plan)
-    assert result.returncode == 1, result.stderr
-    passes, fails = content["points"]
-    assert passes["state"] == "done"
-    assert passes["figures"]["passed"] > 3
-    assert passes["figures"]["failed"] == 0
-    assert fails["state"] == "faulty"
-    assert fails["figures"] == {"passed": 1, "failed": 1, "skipped": 0}
-    assert "test_of_an_even_seed failed" in fails["reason"]
+    assert result.exit_code == 1
+    assert [(point["state"], point["reason"]) for point in content["points"]] == [
+        ("faulty", "test_of_an_even_seed failed"), ("failed", "pytest does not run")]
     assert "test_of_an_even_seed failed" in result.stderr
+    monkeypatch.setattr("casemate_sim.cli.sweep.run_works",
+                        lambda works, *, failed, **_: failed(*works, ToolError("still not")))
+    _, again = casemate_sweep(plan)
+    assert [point["reason"] for point in again["points"]] == [
+        "test_of_an_even_seed failed", "still not"]
 
 
 @pytest.mark.verify

@@ -16,6 +16,7 @@ from casemate_sim.cli import (
     export,
     fuse,
     record,
+    report,
     run,
     sim,
     sweep,
@@ -35,6 +36,7 @@ app.command("compare")(compare.compare)
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.command("record", context_settings={"allow_interspersed_args": False})(record.record)
 app.command("sweep")(sweep.sweep)
+app.command("report")(report.report)
 app.command("convert")(convert.convert)
 app.command("traces")(traces.traces)
 app.command("audit")(audit.audit)

@@ -54,6 +54,7 @@ def expected_code(error: Exception) -> int | None:
     from casemate_sim.dump import DumpError
     from casemate_sim.model.fuses import FuseError
     from casemate_sim.native.simulation import SimulationError
+    from casemate_sim.page.material import MaterialError
     from casemate_sim.pages import PageError
     from casemate_sim.record import RecordError
     from casemate_sim.sizes import SizeError
@@ -68,7 +69,7 @@ def expected_code(error: Exception) -> int | None:
         return MISSING_TOOL
     if isinstance(error, (AdapterError, SimulationError)):
         return FAULT
-    if isinstance(error, (InputError, ConfigError, CacheError, DumpError, FuseError,
+    if isinstance(error, (InputError, ConfigError, CacheError, DumpError, FuseError, MaterialError,
                           PageError, ParameterError, RecordError, SchedulerError, SizeError,
                           SweepError, TraceError, TrafficError, TrialError, WorkloadError,
                           OSError)):

@@ -117,6 +117,7 @@ def draw_sweep(axes: Axes, sweep: Mapping[str, Any], x: str, y: str) -> None:
         axes.set_xscale("log", base=2)
         axes.minorticks_off()
     axes.set_xticks(list(places.values()), list(places))
+    axes.margins(y=0.1)
     axes.set_ylim(bottom=0)
     if any(lines):
         axes.legend(frameon=False, fontsize=9)
