@@ -14,7 +14,7 @@ PLAN = """
 config = "tiny"
 mode = "xts"
 workload = "random"
-count = 2000
+count = 600
 [vary]
 read_share = [0.4, 0.6, 0.8, 1.0]
 seed = { from = 0, to = 15 }
