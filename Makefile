@@ -20,24 +20,25 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/python
 	@echo 'Installing Casemate into $(VENV) ...'
-	@$(PIP) --editable '.[sweep]'
+	@$(PIP) --editable '.[cpu,sweep]'
 	@$(PIP) --editable '.[record]' >$(VENV)/record.log 2>&1 || echo 'Recording of traces is not' \
 	    'installed: it needs the Python headers (apt install python3-dev), then make setup'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo 'Installing what the tests need into $(VENV) ...'
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --editable '.[dev,docs]'
 	@touch $@
 
 setup: $(VENV)/.installed  ## Install the command `casemate` into .venv.
 
 setup-dev: $(VENV)/.installed-dev  ## Install what tests, benches and lint need as well.
 
-demo: setup  ## Simulate real programs' memory traffic: bare wire, plain, xts, integrity, full.
+demo: setup  ## Simulate real programs' memory traffic in all modes; boot one on a RISC-V core.
 	@mkdir -p build
 	$(BIN)/casemate sim sqlite_index --limit 10000 --plot build/demo.png --json build/demo.json
 	$(BIN)/casemate compare --limit 8000 --plot build/compare.png --json build/compare.json
+	$(BIN)/casemate boot mixed --mode plain --mode full --json build/boot.json
 
 report: setup  ## Make one page of what demo, formal and attack campaigns left: build/report.html.
 	@mkdir -p build
@@ -67,13 +68,14 @@ bench: setup-dev  ## Measure what issue and docs promise: build/bench.json.
 bench-fpga: setup-dev  ## Place and route the ciphers for ECP5. Hours.
 	$(BIN)/python benches/fpga_ciphers.py
 
-docs: setup-dev  ## Write the generated parts of the documentation again.
+docs: setup-dev  ## Write the generated parts of the documentation again; build the site: build/site.
 	$(BIN)/python -m casemate_sim.cli.document > docs/command_line.md
 	$(BIN)/python -m casemate_sim.documents --write
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
 
 lock: $(BIN)/python  ## Pin the newest versions that pyproject.toml allows.
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --extra dev --extra record --extra sweep --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet --upgrade --all-extras --python-version 3.11 \
 	    --output-file requirements.lock pyproject.toml
 
 lint: setup-dev  ## Check style, types and import directions.

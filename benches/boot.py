@@ -1,6 +1,6 @@
 """What the trust anchor costs: boot, slot misses, erasure of a domain, reclaiming of memory.
 
-One engine on its board: an ideal DRAM of fixed latency, a fuse macro that reads in a cycle, a
+One engine on its bench: an ideal DRAM of fixed latency, a fuse macro that reads in a cycle, a
 noise source that gives a word a cycle.
 """
 
@@ -17,7 +17,7 @@ from casemate.config import (
     TreeConfig,
     preset,
 )
-from casemate_sim.board import OKAY, Board
+from casemate_sim.bench import OKAY, Bench
 from casemate_sim.driver import Casemate
 from casemate_sim.figures import Figure
 from casemate_sim.model.fuses import Device, encode_device
@@ -29,7 +29,7 @@ GRANULES = 512
 START_UP_WORDS = 1024
 NONCE_WORDS = 4
 FUSES = tuple(encode_device(Device(
-    life_cycle="production", device=b"a bench's device", serial=b"00000001", key_size=128,
+    life_cycle="production", device=b"a board's device", serial=b"00000001", key_size=128,
     policy="report", root_key=bytes(range(32)))))
 
 
@@ -45,122 +45,122 @@ def config() -> EngineConfig:
         keys=KeyManagerConfig(fuses=FuseConfig()))
 
 
-def _cycles(board: Board, request: int) -> int:
+def _cycles(bench: Bench, request: int) -> int:
     """Return the cycles until a request is answered; nothing may go wrong."""
-    start = board.cycle
-    response, _ = board.done(request)
+    start = bench.cycle
+    response, _ = bench.done(request)
     if response != OKAY:
         raise RuntimeError(f"request {request} was answered {response}")
-    return board.cycle - start
+    return bench.cycle - start
 
 
 def figures(report: Report) -> Iterator[Figure]:
     """Measure one boot, then misses, an erasure, and a range of memory."""
     engine_config = config()
     report("building the engine")
-    board = Board(engine_config)
-    board.latency = LATENCY
+    bench = Bench(engine_config)
+    bench.latency = LATENCY
     settings: dict[str, object] = {
         "config": engine_config.name, "config_digest": engine_config.digest,
         "dram": f"fixed {LATENCY} cycles", "versions": dict(toolchain().versions)}
     report("boot")
-    board.power_cycle(FUSES)
-    yield _boot(board, settings)
-    engine = Casemate(board, engine_config)
+    bench.power_cycle(FUSES)
+    yield _boot(bench, settings)
+    engine = Casemate(bench, engine_config)
     report("slot misses")
-    yield _miss(board, engine, settings)
+    yield _miss(bench, engine, settings)
     report("erasure")
-    yield _erasure(board, engine, settings)
+    yield _erasure(bench, engine, settings)
     report("reclaiming")
-    yield _reclaim(board, engine, settings)
+    yield _reclaim(bench, engine, settings)
 
 
-def _boot(board: Board, settings: dict[str, object]) -> Figure:
+def _boot(bench: Bench, settings: dict[str, object]) -> Figure:
     """From reset to the answer of a line that a domain has written."""
     sensed = 0
-    while len(board.drawn) < START_UP_WORDS + NONCE_WORDS:
-        board.step()
-        if board.cycle < START_UP_WORDS:
-            sensed = board.last_sensed
-    engine = Casemate(board, board.config)
+    while len(bench.drawn) < START_UP_WORDS + NONCE_WORDS:
+        bench.step()
+        if bench.cycle < START_UP_WORDS:
+            sensed = bench.last_sensed
+    engine = Casemate(bench, bench.config)
     ready = engine.wait_for_boot()
     engine.create(1)
-    created = board.cycle
-    _cycles(board, board.write(1, 0, bytes(LINE_BYTES)))
-    assert board.config.keys is not None
-    tables = max(board.config.keys.domains, board.config.root_counters) // 16
-    tested, nonce = board.drawn[START_UP_WORDS - 1][0] + 1, board.drawn[-1][0] + 1
+    created = bench.cycle
+    _cycles(bench, bench.write(1, 0, bytes(LINE_BYTES)))
+    assert bench.config.keys is not None
+    tables = max(bench.config.keys.domains, bench.config.root_counters) // 16
+    tested, nonce = bench.drawn[START_UP_WORDS - 1][0] + 1, bench.drawn[-1][0] + 1
     return Figure(
-        name="boot.cycles_to_first_access", value=board.cycle, unit="cycles", target="<= 3000",
+        name="boot.cycles_to_first_access", value=bench.cycle, unit="cycles", target="<= 3000",
         config=settings | {"breakdown": {
             "last word of the fuses read, from reset, beside the health tests": sensed,
             "health tests, from reset": tested, "boot nonce": nonce - tested,
             "tables, from reset, beside the health tests": tables,
             "key derivation and expansion": ready - nonce,
             "software: boot seen, domain created": created - ready,
-            "slot miss and first write": board.cycle - created}, "boot_cycles": ready})
+            "slot miss and first write": bench.cycle - created}, "boot_cycles": ready})
 
 
-def _miss(board: Board, engine: Casemate, settings: dict[str, object]) -> Figure:
+def _miss(bench: Bench, engine: Casemate, settings: dict[str, object]) -> Figure:
     """Three domains share two slots: the one that was used least recently misses."""
     for domain in (2, 3):
         engine.create(domain)
     for domain in (1, 2, 3):
-        _cycles(board, board.write(domain, 8 * domain, bytes(LINE_BYTES)))
-    hit = _cycles(board, board.read(3, 24))
-    misses = [_cycles(board, board.read(domain, 8 * domain)) - hit for domain in (1, 2, 3)]
+        _cycles(bench, bench.write(domain, 8 * domain, bytes(LINE_BYTES)))
+    hit = _cycles(bench, bench.read(3, 24))
+    misses = [_cycles(bench, bench.read(domain, 8 * domain)) - hit for domain in (1, 2, 3)]
     return Figure(name="keys.slot_miss_cycles", value=max(misses), unit="cycles",
                   target="<= 400", config=settings | {"misses": misses, "hit": hit})
 
 
-def _erasure(board: Board, engine: Casemate, settings: dict[str, object]) -> Figure:
+def _erasure(bench: Bench, engine: Casemate, settings: dict[str, object]) -> Figure:
     """Destroy a domain whose keys are in a slot, while another one reads."""
     for line in range(64):
-        _cycles(board, board.write(3, 512 + line, bytes(LINE_BYTES)))
-    reads = [board.read(3, 512 + line, id_=1) for line in range(8)]
+        _cycles(bench, bench.write(3, 512 + line, bytes(LINE_BYTES)))
+    reads = [bench.read(3, 512 + line, id_=1) for line in range(8)]
     engine.write("domain", domain=3)
-    start = board.cycle
+    start = bench.cycle
     engine.write("domain_command", destroy=1)
     while engine.read("domain_command")["destroy"]:
         pass
-    cycles = board.cycle - start
+    cycles = bench.cycle - start
     for read in reads:
-        board.done(read)
+        bench.done(read)
     return Figure(name="erase.domain_cycles", value=cycles, unit="cycles", target="<= 100",
                   config=settings | {"lines_written": 65, "reads_in_flight": len(reads)})
 
 
-def _zeros(board: Board) -> int:
+def _zeros(bench: Bench) -> int:
     """Return the cycles of writing zeros to all lines of the range."""
-    requests = [board.write(1, line, bytes(LINE_BYTES), id_=line % 16)
+    requests = [bench.write(1, line, bytes(LINE_BYTES), id_=line % 16)
                 for line in range(4096, 4096 + 4 * GRANULES)]
-    return sum(_cycles(board, request) for request in requests)
+    return sum(_cycles(bench, request) for request in requests)
 
 
-def _reclaim(board: Board, engine: Casemate, settings: dict[str, object]) -> Figure:
+def _reclaim(bench: Bench, engine: Casemate, settings: dict[str, object]) -> Figure:
     """Write zeros to a range that is not in the metadata cache, then reclaim it as cold."""
     first = 4096 // 4
-    _zeros(board)
+    _zeros(bench)
     engine.invalidate()
-    zeros = _zeros(board)
-    start = board.cycle
+    zeros = _zeros(bench)
+    start = bench.cycle
     engine.invalidate()
-    zeros_flush = board.cycle - start
+    zeros_flush = bench.cycle - start
     engine.write("interrupt_enable", reclaim_done=1)
     engine.write("reclaim_first_low", first=first)
     engine.write("reclaim_count_low", count=GRANULES)
-    start = board.cycle
+    start = bench.cycle
     engine.write("reclaim", start=1)
-    while not board.step()["irq"]:
-        if board.cycle - start > 200 * GRANULES:
+    while not bench.step()["irq"]:
+        if bench.cycle - start > 200 * GRANULES:
             raise RuntimeError("the reclaiming does not end")
-    cycles = board.cycle - start
+    cycles = bench.cycle - start
     if engine.read("reclaim")["failed"]:
         raise RuntimeError("a granule could not be taken back")
-    start = board.cycle
+    start = bench.cycle
     engine.invalidate()
-    flush = board.cycle - start
-    if board.done(board.read(1, 4096))[0] == OKAY:
+    flush = bench.cycle - start
+    if bench.done(bench.read(1, 4096))[0] == OKAY:
         raise RuntimeError("the old owner still reads")
     return Figure(
         name="reclaim.cycles_per_granule", value=cycles / GRANULES, unit="cycles",

@@ -22,6 +22,9 @@ _CONSTANT = re.compile(r"^  always @\*\n(    [^\n;]+ = \d+'[bodh][0-9a-fx]+;)\n"
 _START = re.compile(r"if \((\\\$auto\$verilog_backend\S+) \) begin end")
 """What Yosys puts into its processes, so that they run at the start."""
 
+_COUNTED = re.compile(r"(\\\$auto\$verilog_backend\S+\$)(\d+)(?= )")
+"""A name that Yosys numbers through the whole life of the process."""
+
 __all__ = ["FlatPorts", "convert_verilog", "flat_rtlil", "rtlil", "rtlil_to_verilog", "verilog"]
 
 
@@ -93,6 +96,13 @@ def _drive_constants(module: str) -> str:
         module)
 
 
+def _renumber(verilog: str) -> str:
+    """Make Yosys' numbers begin with 1, whatever the same process has exported before."""
+    numbers: dict[str, int] = {}
+    return _COUNTED.sub(
+        lambda found: f"{found[1]}{numbers.setdefault(found[2], len(numbers) + 1)}", verilog)
+
+
 def flat_rtlil(flat: FlatPorts, *, name: str) -> str:
     """Return a component with flattened ports as RTLIL."""
     ports = {key: (port, None) for key, port in flat.ports.items()}
@@ -113,7 +123,8 @@ def rtlil_to_verilog(text: str) -> str:
                         f"write_verilog -norename {target}"):
             libyosys.Pass.call(design, f"tee -q {command}")
         verilog = _ATTRIBUTES.sub("", target.read_text())
-    return "".join(map(_drive_constants, re.split(r"^(?=module )", verilog, flags=re.MULTILINE)))
+    modules = re.split(r"^(?=module )", _renumber(verilog), flags=re.MULTILINE)
+    return "".join(map(_drive_constants, modules))
 
 
 def convert_verilog(component: wiring.Component, *, name: str) -> str:

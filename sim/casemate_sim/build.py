@@ -114,7 +114,8 @@ def verilate(
     cpp_sources:
         C++ files to compile against the generated class.
     cpp_flags, link_flags:
-        Options of the compiler and of the linker.
+        Options of the compiler and of the linker; a level such as ``-O2`` is for the code that
+        runs every cycle.
     shared:
         True makes a shared library for ctypes, False a program.
     jobs:
@@ -131,21 +132,23 @@ def verilate(
     output.parent.mkdir(parents=True, exist_ok=True)
     folder = output.parent / "verilated"
     flags = [*cpp_flags, *(["-fPIC"] if shared else [])]
+    level = " ".join(flag for flag in flags if flag.startswith("-O"))
+    flags = [flag for flag in flags if flag not in level.split()]
     links = [*link_flags, *(["-shared"] if shared else [])]
     command = [
         str(tools.verilator), "--cc", "--exe", "--build", "--top-module", top,
         "--Mdir", str(folder), "-o", str(output.resolve()), "-Wno-fatal", "-Wno-lint",
         "-j", str(jobs or os.cpu_count() or 1),
         "-CFLAGS", " ".join(flags), *(["-LDFLAGS", " ".join(links)] if links else []),
-        # The makefile's own choice is -Os for code that runs every cycle.
-        "-MAKEFLAGS", "OPT_FAST= OPT_SLOW= OPT_GLOBAL=",
+        # Half of the code runs once, when the model is made.
+        "-MAKEFLAGS", f"OPT_FAST={level} OPT_GLOBAL={level} OPT_SLOW=-O0",
         *options, *(str(Path(path).resolve()) for path in (*sources, *cpp_sources)),
     ]
     started = time.monotonic()
     _run(top, [command], output.parent / "build.log")
     (output.parent / "build.json").write_text(json.dumps({
         "top": top, "seconds": round(time.monotonic() - started, 1), "options": list(options),
-        "cpp_flags": flags, "versions": tools.versions}, indent=1))
+        "cpp_flags": list(cpp_flags), "versions": tools.versions}, indent=1))
     return output
 
 

@@ -152,8 +152,9 @@ class NativeComponent:
             verilate_small(folder / "component.v", top=_TOP, output=folder / "component.so",
                            harness=folder / "harness.cpp", optimise=optimise)
 
-        key = digest_of(text, _HARNESS, optimise, toolchain().versions)
-        self._library = ctypes.CDLL(str(cached("component", key, build) / "component.so"))
+        self.digest = digest_of(text, _HARNESS, optimise, toolchain().versions)
+        """Names what is simulated, and the tools that built it."""
+        self._library = ctypes.CDLL(str(cached("component", self.digest, build) / "component.so"))
         self._library.simulation_create.restype = ctypes.c_void_p
         self._handle = ctypes.c_void_p(self._library.simulation_create())
         self._finalizer = weakref.finalize(
@@ -166,19 +167,26 @@ class NativeComponent:
         self._finalizer = weakref.finalize(
             self, self._library.simulation_destroy, self._handle)
 
-    def run(self, stimuli: Sequence[Mapping[str, int]]) -> list[dict[str, int]]:
+    def run(self, stimuli: Sequence[Mapping[str, int]],
+            names: Sequence[str] | None = None) -> list[dict[str, int]]:
         """Run one cycle for each stimulus; inputs that it does not name are 0.
+
+        Parameters
+        ----------
+        names:
+            Outputs that are wanted; all by default.
 
         Returns
         -------
         list of dict
-            Every output at the end of each cycle, before its clock edge.
+            The outputs at the end of each cycle, before its clock edge.
         """
         words = b"".join(self._pack(stimulus) for stimulus in stimuli)
         results = ctypes.create_string_buffer(self._output_bytes * len(stimuli))
         self._call(words, self._input_bytes // 4, results, 1, len(stimuli))
         size = self._output_bytes
-        return [self._unpack(results.raw[at:at + size])
+        raw = results.raw
+        return [self._unpack(raw[at:at + size], names)
                 for at in range(0, size * len(stimuli), size)]
 
     def step(self, stimulus: Mapping[str, int], cycles: int = 1) -> dict[str, int]:
@@ -201,10 +209,11 @@ class NativeComponent:
             total |= value << position
         return total.to_bytes(self._input_bytes, "little")
 
-    def _unpack(self, raw: bytes) -> dict[str, int]:
+    def _unpack(self, raw: bytes, names: Sequence[str] | None = None) -> dict[str, int]:
         total = int.from_bytes(raw, "little")
+        wanted = self._outputs if names is None else {name: self._outputs[name] for name in names}
         return {name: total >> position & (1 << width) - 1
-                for name, (position, width) in self._outputs.items()}
+                for name, (position, width) in wanted.items()}
 
 
 def _fields(leaves: Mapping[str, Value]) -> dict[str, tuple[int, int]]:

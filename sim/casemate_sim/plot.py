@@ -27,7 +27,7 @@ __all__ = ["COLOURS", "GRID", "draw_bandwidth", "draw_by_size", "draw_comparison
 
 COLOURS = {"bare": "#7f7f7f", "plain": "#0072B2", "xts": "#D55E00", "integrity": "#009E73",
            "full": "#CC79A7"}
-"""Colour of each mode."""
+"""Of the modes, and of what is drawn in the same style."""
 
 GRID = "#e0e0e0"
 """Colour of the lines behind a plot."""

@@ -1,4 +1,4 @@
-"""The engine's registers by name: for drivers, and as tables for the documents."""
+"""Registers by name: for drivers, and as tables for the documents."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from casemate.csr.registers import STATISTICS, block
 
 from casemate_sim.documents.markdown import table
 
-__all__ = ["RegisterMap", "header", "register_tables"]
+__all__ = ["BlockMap", "RegisterMap", "field_table", "header", "map_table",
+           "register_tables"]
 
 
-class RegisterMap(Mapping[str, Register]):
+class BlockMap(Mapping[str, Register]):
     """Registers by name, with the fields of a value.
 
     Parameters
     ----------
-    config:
-        The engine's configuration.
+    block:
+        The registers.
     """
 
-    def __init__(self, config: EngineConfig) -> None:
-        self.block: Block = block(config)
-        self._registers = {register.name: register for register in self.block}
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self._registers = {register.name: register for register in block}
 
     def __getitem__(self, name: str) -> Register:
         return self._registers[name]
@@ -63,6 +64,19 @@ class RegisterMap(Mapping[str, Register]):
         """Return the fields of a register's value."""
         return {field.name: (value & field.mask) >> field.low for field in self[name].fields}
 
+
+class RegisterMap(BlockMap):
+    """The engine's registers by name.
+
+    Parameters
+    ----------
+    config:
+        The engine's configuration.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__(block(config))
+
     @property
     def statistics(self) -> tuple[str, ...]:
         """Names of the counters; each is in the registers ``NAME_low`` and ``NAME_high``."""
@@ -94,11 +108,21 @@ def register_tables(what: str = "map") -> str:
     keys = KeyManagerConfig(fuses=FuseConfig())
     registers = block(preset("latency").replace(tree=TreeConfig(), keys=keys))
     if what == "map":
-        return table(("offset", "register", "content"), (
-            (f"`{register.offset:#05x}`", f"`{register.name}`", register.text)
-            for register in registers))
+        return map_table(registers)
     if what != "fields":
         raise ValueError(f"there is no table {what!r} of the registers; there are map, fields")
+    return field_table(registers)
+
+
+def map_table(registers: Block) -> str:
+    """Return offsets and contents of registers as Markdown."""
+    return table(("offset", "register", "content"), (
+        (f"`{register.offset:#05x}`", f"`{register.name}`", register.text)
+        for register in registers))
+
+
+def field_table(registers: Block) -> str:
+    """Return all fields of registers as Markdown."""
     return table(("register", "bits", "field", "access", "reset", "meaning"), (
         (f"`{register.name}`", _bits(field.low, field.bits), f"`{field.name}`", field.access.value,
          _reset(field.access, field.reset), _text(field.text, field.values))

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,8 +17,14 @@ from casemate.config import LINE_BYTES, EngineConfig
 from numpy.typing import NDArray
 
 from casemate_sim.dram.timing import DramTiming, timing_preset
-from casemate_sim.model.keys import KEY_NAMES, derive_key
 from casemate_sim.modes import AUTHENTICATED, MODES, config_of_mode, encrypts
+from casemate_sim.tenant import (
+    DOMAIN,
+    SimulationSecrets,
+    keys_of_seed,
+    open_domain,
+    secrets_of_seed,
+)
 from casemate_sim.toolchain import package_versions, toolchain
 from casemate_sim.trace import RECORD
 
@@ -28,9 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DOMAIN", "MODES", "PlayerConfig", "Progress", "Result", "SimulationSecrets",
            "check_records", "create_simulation", "secrets_of_seed", "simulate"]
-
-DOMAIN = 1
-"""Domain ID of a simulation's traffic; it has slot 0."""
 
 _STEP_SECONDS = 0.2
 _HANG_CYCLES = 1_000_000
@@ -85,20 +87,6 @@ class PlayerConfig:
             "writes": self.outstanding_writes, "rate": round(256 * self.instructions_per_cycle),
             "window": self.window_instructions, "id_mask": self.ids - 1, "domain": DOMAIN,
         }
-
-
-@dataclass(frozen=True)
-class SimulationSecrets:
-    """Root key and boot nonce of a simulation; every other key follows from them."""
-
-    root_key: bytes
-    boot_nonce: bytes
-
-
-def secrets_of_seed(seed: int) -> SimulationSecrets:
-    """Return the secrets of a simulation with `seed`."""
-    source = random.Random(f"casemate secrets {seed}")
-    return SimulationSecrets(source.randbytes(32), source.randbytes(16))
 
 
 @dataclass(frozen=True)
@@ -330,16 +318,9 @@ def create_simulation(
         build_library(config, bare=mode == "bare", banks=timing.banks, wave=wave))
     simulation.configure(settings, timing, interval=interval)
     if mode != "bare":
-        authenticate = mode in AUTHENTICATED
-        secrets = secrets_of_seed(seed)
-        keys = {name: derive_key(
-            secrets.root_key, secrets.boot_nonce, name, 0 if name == "K4" else DOMAIN, 0,
-            config.aes_bits) for name in KEY_NAMES}
-        for index, name in enumerate(KEY_NAMES if authenticate else ("K1", "K2")):
-            simulation.load_key(0, index, keys[name])
-        simulation.wait_idle()
-        simulation.set_slot(0, DOMAIN, encrypt=encrypts(mode), authenticate=authenticate)
-        if authenticate:
+        keys = keys_of_seed(seed, config)
+        open_domain(simulation, config, mode, keys)
+        if mode in AUTHENTICATED:
             _prepare(simulation, config, keys, mode,
                      np.zeros(0, np.uint64) if lines is None else lines)
     return simulation
@@ -352,8 +333,6 @@ def _prepare(simulation: NativeSimulation, config: EngineConfig, keys: Mapping[s
     from casemate_sim.native.simulation import write_data
     from casemate_sim.warm import sealed_memory
 
-    control = Control(simulation, config)
-    control.wait_ready()
     image, root = sealed_memory(config, keys, DOMAIN, lines,
                                 write_data(lines, np.zeros(len(lines), np.uint64)),
                                 encrypt=encrypts(mode))
@@ -361,7 +340,7 @@ def _prepare(simulation: NativeSimulation, config: EngineConfig, keys: Mapping[s
         simulation.write_memory(address, content)
     simulation.load_root(root)
     simulation.check_all_reads()
-    control.clear_statistics()
+    Control(simulation, config).clear_statistics()
     simulation.wait_idle()
 
 

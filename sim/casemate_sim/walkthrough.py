@@ -6,20 +6,19 @@ Every step does something, by registers and bus as on a board, and checks what c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from casemate.alert.layouts import LogKind, Policy
-from casemate.config import LINE_BYTES, EngineConfig, FuseConfig, KeyManagerConfig, preset
+from casemate.config import LINE_BYTES
 from casemate.fuse.codes import FailurePolicy, KeySize, LifeCycle
 from casemate.key_manager.layouts import KeyState
 
-from casemate_sim.board import OKAY, SLVERR, Board
+from casemate_sim.bench import OKAY, SLVERR, Bench
 from casemate_sim.driver import Casemate, CommandError, DriverError
 from casemate_sim.fuses.driver import FuseCommandError, Fuses
 from casemate_sim.model.fuses import IDENTITY, SECRET, boot
-from casemate_sim.modes import with_tree
+from casemate_sim.steps import Step
 
-__all__ = ["STEPS", "Step", "Walk", "walkthrough_config"]
+__all__ = ["STEPS", "Walk"]
 
 _DEVICE, _SERIAL = b"walk-through ...", b"00000001"
 _SHARE = bytes(range(0x40, 0x60))
@@ -31,63 +30,29 @@ _LINES = {_ALICE: (0, 4), _BOB: (8, 12)}  # two granules each
 _REFUSED = (SLVERR, bytes(LINE_BYTES))
 
 
-def walkthrough_config() -> EngineConfig:
-    """Return preset `tiny` with a tree, a key manager for 64 domains, and fuses."""
-    return with_tree(preset("tiny")).replace(
-        name="tiny_fuses", keys=KeyManagerConfig(domains=64, fuses=FuseConfig()))
-
-
-@dataclass
-class Step:
-    """What happened in one step.
-
-    Attributes
-    ----------
-    title:
-        What it shows.
-    facts:
-        What was seen, in order: a sentence, and whether it is as it must be.
-    cycles:
-        Clock cycles that it took, resets included.
-    """
-
-    title: str
-    facts: list[tuple[str, bool]] = field(default_factory=list)
-    cycles: int = 0
-
-    @property
-    def ok(self) -> bool:
-        """Everything is as it must be."""
-        return all(good for _, good in self.facts)
-
-    def check(self, text: str, good: object) -> None:
-        """Note what must be so."""
-        self.facts.append((text, bool(good)))
-
-
 class Walk:
-    """One device on its board, step by step.
+    """One device on its bench, step by step.
 
     Parameters
     ----------
-    board:
-        A board whose engine was built from ``walkthrough_config``.
+    bench:
+        A bench whose engine has fuses.
     """
 
-    def __init__(self, board: Board) -> None:
-        self.board = board
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
         self._passed = 0  # cycles before the last reset
         self._start([])
 
     def steps(self) -> Iterator[Step]:
         """Yield each step when it is over; the first one that deviates is the last."""
         for title, act in STEPS:
-            step, before = Step(title), self._passed + self.board.cycle
+            step, before = Step(title), self._passed + self.bench.cycle
             try:
                 act(self, step)
             except (DriverError, AssertionError) as error:
                 step.check(f"{error}", False)
-            step.cycles = self._passed + self.board.cycle - before
+            step.cycles = self._passed + self.bench.cycle - before
             yield step
             if not step.ok:
                 return
@@ -96,21 +61,21 @@ class Walk:
 
     def _start(self, image: list[int] | None = None) -> None:
         """Reset the device, perhaps with other fuses."""
-        self._passed += self.board.cycle
-        self.board.power_cycle(image)
-        self.engine = Casemate(self.board, self.board.config)
+        self._passed += self.bench.cycle
+        self.bench.power_cycle(image)
+        self.engine = Casemate(self.bench, self.bench.config)
         self.fuses = Fuses(self.engine)
 
     def _run(self, cycles: int) -> dict[str, int]:
         for _ in range(cycles - 1):
-            self.board.step()
-        return self.board.step()
+            self.bench.step()
+        return self.bench.step()
 
     def _read(self, domain: int, line: int) -> tuple[int, bytes]:
-        return self.board.done(self.board.read(domain, line))
+        return self.bench.done(self.bench.read(domain, line))
 
     def _write(self, domain: int, line: int, data: bytes, *, claim: bool = True) -> int:
-        return self.board.done(self.board.write(domain, line, data, claim=claim))[0]
+        return self.bench.done(self.bench.write(domain, line, data, claim=claim))[0]
 
     def _refused(self, domain: int, line: int) -> bool:
         return (self._read(domain, line) == _REFUSED
@@ -118,7 +83,7 @@ class Walk:
 
     def _registers(self) -> list[int]:
         """Read every register."""
-        return [self.board.read32(each.offset) for each in self.engine.registers.values()]
+        return [self.bench.read32(each.offset) for each in self.engine.registers.values()]
 
     # -- the steps ---------------------------------------------------------------------------
 
@@ -145,11 +110,11 @@ class Walk:
             step.check("a second identity is refused", False)
 
     def _provision(self, step: Step) -> None:
-        taken = len(self.board.drawn)
+        taken = len(self.bench.drawn)
         self.fuses.provision(_SHARE)
-        root = boot(self.board.fuses.words).root_key
+        root = boot(self.bench.fuses.words).root_key
         assert root is not None, "the fuses hold no root key"
-        drawn = [word.to_bytes(4, "little") for _, word in self.board.drawn]
+        drawn = [word.to_bytes(4, "little") for _, word in self.bench.drawn]
         step.check(f"the device drew {len(drawn) - taken} words of entropy meanwhile",
                    len(drawn) - taken >= 8)
         other = bytes(a ^ b for a, b in zip(root, _SHARE, strict=True))
@@ -190,7 +155,7 @@ class Walk:
             step.check(f"domain {domain} writes {len(lines)} granules and reads them back",
                        set(written) == {OKAY} and set(read) == {(OKAY, _TEXTS[domain])})
         self.engine.flush()
-        stored = set(self.board.memory.values())
+        stored = set(self.bench.memory.values())
         step.check("DRAM holds none of their texts", stored and not stored & set(_TEXTS.values()))
 
     def _isolation(self, step: Step) -> None:
@@ -221,10 +186,10 @@ class Walk:
                    self._read(_ALICE, second) == (OKAY, _TEXTS[_ALICE]))
 
     def _destroy(self, step: Step) -> None:
-        before = self.board.cycle
+        before = self.bench.cycle
         self.engine.destroy(_ALICE)
-        step.check(f"its keys are erased: {self.board.cycle - before} cycles, registers included",
-                   self.board.cycle - before <= 150)
+        step.check(f"its keys are erased: {self.bench.cycle - before} cycles, registers included",
+                   self.bench.cycle - before <= 150)
         step.check("its memory answers nobody", self._refused(_ALICE, _LINES[_ALICE][1])
                    and self._refused(_SUPERVISOR, _LINES[_ALICE][1]))
         try:
@@ -239,7 +204,7 @@ class Walk:
     def _inject(self, step: Step) -> None:
         list(self.engine.errors())
         line = _LINES[_BOB][0]
-        self.board.memory[self.board.config.data_base + line * LINE_BYTES] = bytes(LINE_BYTES)
+        self.bench.memory[self.bench.config.data_base + line * LINE_BYTES] = bytes(LINE_BYTES)
         step.check("the victim gets an error and zeros", self._read(_BOB, line) == _REFUSED)
         kinds = {entry.kind for entry in self.engine.errors()}
         step.check("the error log says: line, the alert rises",
@@ -249,7 +214,7 @@ class Walk:
                    self._read(_SUPERVISOR, _LINES[_ALICE][0]) == (OKAY, bytes(LINE_BYTES)))
 
     def _tampered(self, step: Step) -> None:
-        good = list(self.board.fuses.words)
+        good = list(self.bench.fuses.words)
         for name, address in (("two bits of the root key", SECRET.base),
                               ("two bits of the identity", IDENTITY.base),
                               ("the digest of the root key", SECRET.end - 1)):

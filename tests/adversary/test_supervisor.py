@@ -5,19 +5,19 @@ from random import Random
 
 import pytest
 from casemate_sim.adversary.supervisor import Breach, HostileSupervisor
-from casemate_sim.board import Board, small_managed_config
+from casemate_sim.bench import Bench, small_managed_config
 
 
 @pytest.fixture(scope="module")
-def board():
-    return Board(small_managed_config())
+def bench():
+    return Bench(small_managed_config())
 
 
-def campaign(board, seed, trials):
+def campaign(bench, seed, trials):
     outcomes, actions = Counter(), Counter()
     for trial in range(trials):
         try:
-            supervisor = HostileSupervisor(board, Random(f"{seed}/{trial}"))
+            supervisor = HostileSupervisor(bench, Random(f"{seed}/{trial}"))
             supervisor.run(12)
         except Breach as breach:
             breach.add_note(f"trial {trial} of seed {seed}")
@@ -27,25 +27,25 @@ def campaign(board, seed, trials):
     return outcomes, actions
 
 
-def check(board, seed, trials):
-    outcomes, actions = campaign(board, seed, trials)
+def check(bench, seed, trials):
+    outcomes, actions = campaign(bench, seed, trials)
     print(f"{trials} trials: {dict(outcomes)}; {dict(actions)}")
     assert all(outcomes[kind] for kind in ("data", "zeros", "error", "command refused"))
     assert len(actions) == 10
 
 
-def test_the_victim_gets_its_own_data_or_an_error(board, seed):
-    check(board, seed, 25)
+def test_the_victim_gets_its_own_data_or_an_error(bench, seed):
+    check(bench, seed, 25)
 
 
 @pytest.mark.verify
-def test_the_victim_gets_its_own_data_or_an_error_at_length(board, seed):
-    check(board, seed, 1000)
+def test_the_victim_gets_its_own_data_or_an_error_at_length(bench, seed):
+    check(bench, seed, 1000)
 
 
-def test_a_breach_is_seen(board):
+def test_a_breach_is_seen(bench):
     """The supervisor's books say that a line was lost, but the engine still returns it."""
-    supervisor = HostileSupervisor(board, Random(1))
+    supervisor = HostileSupervisor(bench, Random(1))
     supervisor._lost()
     with pytest.raises(Breach, match="the victim got"):
         supervisor._victim_reads(0)

@@ -6,28 +6,29 @@ import json
 
 import pytest
 from casemate_sim import walkthrough
-from casemate_sim.board import Board
-from casemate_sim.walkthrough import STEPS, Step, Walk, walkthrough_config
+from casemate_sim.bench import Bench, small_fused_config
+from casemate_sim.steps import Step
+from casemate_sim.walkthrough import STEPS, Walk
 
 
 @pytest.fixture(scope="module")
-def board() -> Board:
-    return Board(walkthrough_config())
+def bench() -> Bench:
+    return Bench(small_fused_config())
 
 
 @pytest.fixture
-def quick(board: Board, monkeypatch: pytest.MonkeyPatch) -> Board:
-    """Let the command use a board that is there already."""
-    def again(config, *, seed: int = 0) -> Board:
-        assert config == board.config
-        board.memory.clear()
-        return board
+def quick(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Let the command use a bench that is there already."""
+    def again(config, *, seed: int = 0) -> Bench:
+        assert config == bench.config
+        bench.memory.clear()
+        return bench
 
-    monkeypatch.setattr("casemate_sim.board.Board", again)
-    return board
+    monkeypatch.setattr("casemate_sim.bench.Bench", again)
+    return bench
 
 
-def test_every_step_is_as_it_must_be(casemate, quick: Board) -> None:
+def test_every_step_is_as_it_must_be(casemate, quick: Bench) -> None:
     result = casemate("walkthrough", "--json")
     content = json.loads(result.stdout)
     assert result.exit_code == 0, content["steps"][-1]
@@ -39,7 +40,7 @@ def test_every_step_is_as_it_must_be(casemate, quick: Board) -> None:
     assert content["cycles"] == sum(step["cycles"] for step in content["steps"])
 
 
-def test_people_read_what_happened(casemate, quick: Board,
+def test_people_read_what_happened(casemate, quick: Bench,
                                    monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walkthrough, "STEPS", STEPS[:1])
     result = casemate("walkthrough")
@@ -50,7 +51,7 @@ def test_people_read_what_happened(casemate, quick: Board,
 
 
 def test_a_device_that_deviates_ends_it_with_exit_code_1(
-        casemate, quick: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+        casemate, quick: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     quick.word = lambda: 0x1234_5678  # a source that is stuck: no boot
     try:
         result = casemate("walkthrough", "--json")
@@ -63,8 +64,8 @@ def test_a_device_that_deviates_ends_it_with_exit_code_1(
 
 
 def test_a_domain_that_reads_another_ones_memory_is_a_deviation(
-        board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    walk, step = Walk(board), Step("isolation")
+        bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk, step = Walk(bench), Step("isolation")
     monkeypatch.setattr(walk, "_read", lambda domain, line: (0, b"x" * 64))
     monkeypatch.setattr(walk, "engine", type("Engine", (), {
         "create": lambda self, domain: None, "errors": lambda self: iter(()),

@@ -62,3 +62,36 @@ def test_figures_of_benches(tmp_path, monkeypatch):
     (tmp_path / "bench.json").write_text("{")
     with pytest.raises(ValueError, match="is not JSON"):
         generate(["benches"])
+
+
+def test_evidence_has_workload_configuration_and_tools(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "RESULTS", tmp_path)
+    (tmp_path / "bench.json").write_text(json.dumps({
+        "full.a": {"value": 0.5, "unit": "1", "config": {
+            "config": "ecp5", "config_digest": "12ab", "dram": "ddr3-1066", "lines": 20000,
+            "footprint_bytes": 1 << 20, "ratio": 0.25, "versions": {"verilator": "5"}}},
+        "fpga.a": {"value": 93.0, "unit": "MHz", "config": {
+            "device": "LFE5U-85F", "versions": {"yosys": "0.70", "amaranth": "0.5"}}}}))
+    assert generate(["evidence", "a$"]).splitlines() == [
+        "| figure | value | configuration | DRAM or device | workload |", "|---|---|---|---|---|",
+        "| `full.a` | 0.5 | ecp5, digest `12ab` | ddr3-1066 | 20,000 lines in 1 MiB |",
+        "| `fpga.a` | 93 MHz |  | LFE5U-85F |  |", "",
+        "Tools: amaranth 0.5, verilator 5, yosys 0.70."]
+    assert "| `full.a`, its `ratio` | 0.25 |" in generate(["evidence", "^full", "ratio"])
+    with pytest.raises(ValueError, match=r"'fpga\.a' has no 'ratio'"):
+        generate(["evidence", "a$", "ratio"])
+    assert generate(["evidence", "^xts"]) == "No figure of `^xts` is stored."
+
+
+def test_storage_is_that_of_the_formats():
+    rows = generate(["storage"]).splitlines()
+    assert "| leaves, of the data | 25.0% | 25.0% | 25.0% | 25.0% |" in rows
+    # 64 GiB: nodes are 1/32 of the data and an eighth of that on each further level.
+    share = sum(1 / 32 / 8 ** level for level in range(6))
+    assert f"| {share:.1%} |" in next(row for row in rows if row.startswith("| nodes"))
+
+
+def test_a_base_follows_the_region_before_it_and_a_part_that_is_not_there_is_none():
+    rows = generate(["configuration", "engine"]).splitlines()
+    assert any(row.startswith("| `leaf_base` | behind the region before it |") for row in rows)
+    assert any(row.startswith("| `tree` | none |") for row in rows)

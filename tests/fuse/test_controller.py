@@ -7,7 +7,7 @@ import pytest
 from casemate.fuse.codes import MARKS, LifeCycle
 from casemate.fuse.registers import Command, Result, Step
 from casemate_sim.fuses.faults import judge
-from casemate_sim.fuses.scenarios import DRAWN, KEY, SHARE, device_in
+from casemate_sim.fuses.scenarios import DRAWN, KEY, SHARE, device_in, torn_device
 from casemate_sim.model.fuse_words import ALL_ONES, encode_word
 from casemate_sim.model.fuses import CONFIGURATION, IDENTITY, LIFE_CYCLE, SECRET, boot
 
@@ -276,3 +276,79 @@ def test_marks_that_say_nothing_clear(device, marks):
 def test_the_drawn_words_are_what_the_scenarios_say():
     assert KEY[:4] == bytes(a ^ b for a, b in zip(
         SHARE[:4], DRAWN.to_bytes(4, "little"), strict=True))
+
+
+@pytest.mark.parametrize("state", STATES[1:])
+def test_a_mark_in_which_power_was_lost_is_finished_at_the_next_start(device, state, seed):
+    random = Random(seed)
+    number, mark = STATES.index(state) - 1, encode_word(MARKS[STATES.index(state) - 1])
+    bits = [bit for bit in range(39) if mark >> bit & 1]
+    for count in (0, 1, 2, 3, len(bits) // 2, len(bits) - 2, len(bits) - 1, len(bits)):
+        image = torn_device(state)
+        old = boot([0 if place == number else word for place, word in enumerate(image)])
+        image[number] = sum(1 << bit for bit in random.sample(bits, count))
+        device.load(image, KEY)
+        expected = boot(image)
+        outputs = device.start(2300)
+        if 1 < count < len(bits) - 1:
+            assert (expected.outcome, expected.life_cycle) == ("finish", state)
+            assert judge(outputs, state) == "closed" and outputs["erase"]
+            assert not outputs["opened"] and outputs["keys"] == 0 and not outputs["held"]
+            assert not outputs["result_valid"]
+            assert device.look()[number] == mark
+            outputs = device.start(2300)
+        entered = state if count > 1 else old.life_cycle
+        assert judge(outputs, state) == "right"
+        assert device.state(outputs) is LifeCycle[entered.upper()]
+        assert not outputs["exposed"] and not outputs["key_wrong"]
+        assert outputs["keys"] == (entered in ("provisioned", "production"))
+
+
+def test_a_torn_mark_that_does_not_follow_is_the_alarm(device):
+    torn = [word & 0xFFFF for word in map(encode_word, MARKS)]
+    for changes in ({1: torn[1]}, {0: torn[0]}, {3: torn[3], 4: torn[4]},
+                    {2: torn[2] | 1 << 38}, {3: torn[2]}):
+        image = device_in("production")
+        for place, word in changes.items():
+            image[place] = word
+        device.load(image, KEY)
+        assert boot(image).outcome == "alarm", changes
+        assert judge(device.start(), str(changes)) == "alarm", changes
+
+
+def test_the_mark_of_provisioned_is_finished_only_behind_a_complete_secret(device):
+    image = torn_device("provisioned")
+    image[SECRET.end - 1] = 0
+    device.load(image, KEY)
+    assert boot(image).outcome == "alarm"
+    outputs = device.start()
+    assert judge(outputs, "no secret") == "alarm" and not outputs["opened"]
+
+
+def test_a_torn_mark_that_cannot_be_programmed_opens_nothing(device):
+    image = torn_device("production")
+    device.load(image, KEY)
+    device.off()
+    assert judge(device.run(1000, fail=1), "no programming") == "closed"
+    assert device.look() == image
+    device.start(1000)
+    assert device.state(device.start()) is LifeCycle.PRODUCTION
+
+
+@pytest.mark.parametrize("reading", [0, 1])
+def test_a_mark_that_is_torn_in_one_of_two_readings_is_the_alarm(device, reading):
+    # A glitch at the pins of the macro must not move a device to another state of life.
+    image = device_in("production")
+    mark = encode_word(MARKS[3])
+    torn = sum(1 << bit for bit in [bit for bit in range(39) if mark >> bit & 1][:2])
+    device.load(image, KEY)
+    device.off()
+    reads, before, struck = 0, Step.START, False
+    for _ in range(600):
+        now = reads == (4 if reading == 0 else 33) and before is Step.WAIT
+        outputs = device.run(1, garble=torn if now else 0)
+        step = device.step(outputs)
+        reads += step is Step.READ and before is not Step.READ
+        before, struck = step, struck or now
+    assert struck and judge(outputs, "torn once") == "alarm"
+    assert device.look() == image

@@ -1,14 +1,14 @@
-"""The engine that the tests of this folder use, on its board."""
+"""The engine that the tests of this folder use, on its bench."""
 
-from casemate_sim.board import OKAY, SLVERR, Board, small_managed_config
+from casemate_sim.bench import OKAY, SLVERR, Bench, small_managed_config
 
 __all__ = ["CONFIG", "OKAY", "SLVERR", "EngineBench"]
 
 CONFIG = small_managed_config()
 
 
-class EngineBench(Board):
-    """The board, with this configuration unless told otherwise."""
+class EngineBench(Bench):
+    """The bench, with this configuration unless told otherwise."""
 
     def __init__(self, config=CONFIG, sim=None):
         super().__init__(config, sim)

@@ -66,6 +66,10 @@ def test_a_constant_part_of_a_variable_is_driven_from_the_start():
     assert re.search(r"always @\* begin\n +if \(\S+ \) begin end\n +\S+ ?\[3:0\] = 4'h9;", verilog)
 
 
+def test_the_text_does_not_depend_on_earlier_exports():
+    assert convert_verilog(Partly(), name="partly") == convert_verilog(Partly(), name="partly")
+
+
 @pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 def test_two_ports_of_one_name_are_refused():
     with pytest.raises(ValueError, match="two ports would be called 'i_valid'"):

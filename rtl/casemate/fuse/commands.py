@@ -7,7 +7,7 @@ from amaranth.lib import stream
 
 from .codes import MARKS, Flag, LifeCycle, Status
 from .digest import Digest
-from .map import CONFIGURATION, IDENTITY, LIFE_CYCLE, SECRET
+from .map import CONFIGURATION, IDENTITY, LIFE_CYCLE, PROVISIONED_MARK, SECRET
 from .port import OtpPort
 from .registers import AREAS, Area, Command, Registers, Result, Step, Task, one_of
 from .secded import WORD_BITS, encode
@@ -15,7 +15,6 @@ from .secded import WORD_BITS, encode
 __all__ = ["command_states", "may_erase", "may_program"]
 
 _BEFORE = (LifeCycle.BLANK, LifeCycle.TEST, LifeCycle.PROVISIONED, LifeCycle.PRODUCTION)
-_PROVISIONED_MARK = 1
 _LAST_MARK = LIFE_CYCLE.words - 1
 
 
@@ -35,7 +34,8 @@ def may_program(r: Registers) -> Value:
     """Return whether ``word`` may be programmed at ``target``: the last look before the pins.
 
     A partition's data only while it is open, in state ``TEST``; a digest only by the command that
-    computed it; the secret only while it is being provisioned; a mark only if it is the next one.
+    computed it; the secret only while it is being provisioned; a mark only if it is the next one,
+    and that of ``PROVISIONED`` only behind a complete secret.
     """
     allowed: Value = Const(0)
     for area, partition in ((Area.IDENTITY, IDENTITY), (Area.CONFIGURATION, CONFIGURATION)):
@@ -51,8 +51,9 @@ def may_program(r: Registers) -> Value:
                          & (r.status[Area.SECRET] == Status.DAMAGED)
                          & (r.free[Area.SECRET] == Flag.NO))
     for number, mark in enumerate(MARKS):
-        how = (provisioning & (r.status[Area.SECRET] == Status.LOCKED)
-               if number == _PROVISIONED_MARK else r.task == Task.COMMAND)
+        finishing = r.task == Task.FINISH
+        how = ((provisioning | finishing) & (r.status[Area.SECRET] == Status.LOCKED)
+               if number == PROVISIONED_MARK else (r.task == Task.COMMAND) | finishing)
         allowed = allowed | ((r.target == number) & (r.word == mark)
                              & _forward(r, Const(number)) & how)
     return allowed & (r.running == Flag.YES) & r.untampered
@@ -79,7 +80,7 @@ def command_states(m: Module, r: Registers, port: OtpPort, digest: Digest,
         finish(Result.REFUSED)
         with m.If((r.running == Flag.YES) & (r.life == LifeCycle.TEST)):
             _judge_test(m, r, result)
-        allowed = _forward(r, r.command.address) & (r.command.address != _PROVISIONED_MARK)
+        allowed = _forward(r, r.command.address) & (r.command.address != PROVISIONED_MARK)
         with m.If((r.command.kind == Command.MOVE) & (r.running == Flag.YES) & allowed):
             m.d.sync += [result.valid.eq(0), r.task.eq(Task.COMMAND),
                          r.target.eq(r.command.address)]
@@ -113,6 +114,9 @@ def command_states(m: Module, r: Registers, port: OtpPort, digest: Digest,
                 with m.If(one_of(r.task, Task.LOCK, Task.PROVISION)
                           | (r.target < LIFE_CYCLE.end)):
                     finish(Result.FAILED, Step.SPENT)
+            with m.If(r.task == Task.FINISH):  # nobody waits for a result
+                m.d.sync += result.valid.eq(0)
+                r.go(m, Step.SPENT)
         with m.Elif(request.ready):
             r.go(m, Step.ALARM)
     with m.Case(Step.DRAW):
@@ -223,10 +227,10 @@ def _stored(m: Module, r: Registers, digest: Digest, finish: Callable[..., None]
                 m.d.sync += r.status[area].eq(Status.LOCKED)
                 r.fill(m, 0)
                 if provision:
-                    m.d.sync += [r.target.eq(_PROVISIONED_MARK),
-                                 r.word.eq(MARKS[_PROVISIONED_MARK])]
+                    m.d.sync += [r.target.eq(PROVISIONED_MARK),
+                                 r.word.eq(MARKS[PROVISIONED_MARK])]
                     r.go(m, Step.STORE)
                 else:
                     finish(Result.DONE)
-    with m.If((r.task == Task.PROVISION) & (r.target == _PROVISIONED_MARK)):
+    with m.If((r.task == Task.PROVISION) & (r.target == PROVISIONED_MARK)):
         finish(Result.DONE, Step.SPENT)

@@ -34,7 +34,8 @@ class FuseController(wiring.Component):
     From reset to ``ready`` and the root key: 34 words, each 3 cycles and the macro's time for a
     read, and three digests of 71 cycles; 367 cycles with ``OtpArray``. A register that should hold
     a codeword and does not, a word with two wrong bits, a digest that does not match, a macro that
-    answers unasked or never: the alarm, in which every output is safe until reset.
+    answers unasked or never: the alarm, in which every output is safe until reset. A mark in which
+    power was lost is programmed again instead of a start; everything is closed until reset.
 
     Parameters
     ----------
@@ -173,7 +174,7 @@ class FuseController(wiring.Component):
         awaited = one_of(r.step, Step.WAIT, Step.STORED, Step.ERASED)
         wrong = Signal()
         m.d.comb += wrong.eq(port.fault | port.valid & ~awaited & r.untampered)
-        for register in (r.area, r.task, r.life, r.walk, r.running, r.offer, r.tampered,
+        for register in (r.area, r.task, r.life, r.torn, r.walk, r.running, r.offer, r.tampered,
                          *r.status.values(), *r.free.values()):
             with m.If(~one_of(register, *register.shape())):
                 m.d.comb += wrong.eq(1)
@@ -195,7 +196,7 @@ class FuseController(wiring.Component):
         returned = (r.life == LifeCycle.RETURN) & (
             r.configuration[64:96] == Debug.RETURNED.value)
         m.d.comb += [
-            self.ready.eq((r.running == Flag.YES) & r.untampered
+            self.ready.eq((r.running == Flag.YES) & r.untampered & (r.task != Task.FINISH)
                           & ~one_of(r.step, Step.ALARM, Step.SPENT)),
             offered.eq((r.step == Step.RUN) & (r.offer == Flag.YES) & self.ready & r.keyed
                        & (r.status[Area.SECRET] == Status.LOCKED) & r.block.any()),

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-__all__ = ["CONFIGURATION", "DIGEST_WORDS", "IDENTITY", "LIFE_CYCLE", "PARTITIONS", "SECRET",
-           "WORDS", "Partition"]
+__all__ = ["CONFIGURATION", "DIGEST_WORDS", "IDENTITY", "LIFE_CYCLE", "PARTITIONS",
+           "PROVISIONED_MARK", "SECRET", "WORDS", "Partition"]
 
 DIGEST_WORDS = 2
 
@@ -47,6 +47,9 @@ LIFE_CYCLE = Partition(name="life cycle", number=0, base=0, words=5, digest_word
 IDENTITY = Partition(name="identity", number=1, base=8, words=6)
 CONFIGURATION = Partition(name="configuration", number=2, base=16, words=4)
 SECRET = Partition(name="secret", number=3, base=24, words=8)
+
+PROVISIONED_MARK = 1
+"""Number of the mark that the controller programs by itself, behind the root key."""
 
 PARTITIONS = (LIFE_CYCLE, IDENTITY, CONFIGURATION, SECRET)
 WORDS = 34

@@ -20,10 +20,12 @@ def request_layout() -> data.StructLayout:
 def response_layout() -> data.StructLayout:
     """Layout of a response: what ``Decoder`` says of the word that was read.
 
-    ``failed``: after programming, the word does not hold what was asked for.
+    ``raw``: the word as it is stored. ``failed``: after programming, the word does not hold what
+    was asked for.
     """
     return data.StructLayout({
-        "data": DATA_BITS, "corrected": 1, "bad": 1, "blank": 1, "erased": 1, "failed": 1})
+        "raw": WORD_BITS, "data": DATA_BITS, "corrected": 1, "bad": 1, "blank": 1, "erased": 1,
+        "failed": 1})
 
 
 class _Step(enum.Enum, shape=13):
@@ -80,9 +82,10 @@ class OtpPort(wiring.Component):
         ]
         with m.If(arrived):
             m.d.comb += [
-                self.response.data.eq(decoder.data), self.response.corrected.eq(decoder.corrected),
-                self.response.bad.eq(decoder.bad), self.response.blank.eq(decoder.blank),
-                self.response.erased.eq(decoder.erased), self.response.failed.eq(failed),
+                self.response.raw.eq(raw), self.response.data.eq(decoder.data),
+                self.response.corrected.eq(decoder.corrected), self.response.bad.eq(decoder.bad),
+                self.response.blank.eq(decoder.blank), self.response.erased.eq(decoder.erased),
+                self.response.failed.eq(failed),
             ]
         m.d.sync += [arrived.eq(0), raw.eq(0), waited.eq(0)]
 

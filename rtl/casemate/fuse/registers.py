@@ -67,9 +67,9 @@ class Area(enum.Enum, shape=13):
 
 
 class Task(enum.Enum, shape=13):
-    """What is under way."""
+    """What is under way; ``FINISH``: the mark in which power was lost is programmed again."""
 
-    BOOT, CHECK, COMMAND, LOCK, PROVISION = codewords(5, 13)
+    BOOT, CHECK, COMMAND, LOCK, PROVISION, FINISH = codewords(6, 13)
 
 
 AREAS = {Area.LIFE_CYCLE: LIFE_CYCLE, Area.IDENTITY: IDENTITY, Area.CONFIGURATION: CONFIGURATION,
@@ -95,6 +95,8 @@ class Registers:
         State of life by the marks read so far; a blank mark was among them.
     life:
         State of life by all marks.
+    torn:
+        One mark has some of its bits and no others; it is ``word``, at ``target``.
     status:
         What each partition was found to be.
     free:
@@ -126,6 +128,7 @@ class Registers:
         self.walk = Signal(LifeCycle, init=LifeCycle.SCRAP)
         self.ended = Signal()
         self.life = Signal(LifeCycle, init=LifeCycle.SCRAP)
+        self.torn = Signal(Flag, init=Flag.NO)
         self.status = {
             area: Signal(Status, init=Status.UNKNOWN, name=f"status_{area.name.lower()}")
             for area in (Area.IDENTITY, Area.CONFIGURATION, Area.SECRET)}

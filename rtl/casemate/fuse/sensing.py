@@ -4,9 +4,10 @@ from amaranth import Const, Module, Mux, Signal, Value
 
 from .codes import MARKS, Flag, LifeCycle, Status
 from .digest import Digest
-from .map import LIFE_CYCLE
+from .map import LIFE_CYCLE, PROVISIONED_MARK
 from .port import OtpPort
 from .registers import AREAS, Area, Registers, Step, Task, one_of
+from .secded import encode
 
 __all__ = ["sensing_states"]
 
@@ -80,22 +81,34 @@ def sensing_states(m: Module, r: Registers, port: OtpPort, digest: Digest) -> No
 
 
 def _take_mark(m: Module, r: Registers, port: OtpPort) -> None:
-    """Walk on by one mark: it is there, or blank like all behind it; the last may follow any."""
-    m.d.sync += r.ended.eq(r.ended | port.response.blank)
+    """Walk on by one mark: it is there, or blank like all behind it; the last may follow any.
+
+    The first that is not there may be torn, in both readings: what is left when power was lost
+    while it was programmed. A torn mark is remembered, and otherwise taken as blank.
+    """
+    response = port.response
+    present, torn, remembered, known = Signal(), Signal(), Signal(), Signal()
+    m.d.comb += [
+        remembered.eq((r.torn == Flag.YES) & (r.target == r.place)),
+        known.eq(Mux(r.area == Area.LIFE_CYCLE, r.torn == Flag.NO, remembered)
+                 & (r.task == Task.BOOT))]
+    m.d.sync += r.ended.eq(r.ended | response.blank | torn)
     with m.Switch(r.place):
         for place, (mark, state) in enumerate(zip(MARKS, _MARKED, strict=True)):
             last = place == LIFE_CYCLE.words - 1
             with m.Case(place):
-                with m.If(port.response.data == mark):
-                    m.d.sync += r.walk.eq(state)
-                    if not last:
-                        with m.If(r.ended):
-                            r.go(m, Step.ALARM)
-                with m.If(~port.response.blank & (port.response.data != mark)):
-                    r.go(m, Step.ALARM)
+                m.d.comb += [
+                    present.eq(response.data == mark),
+                    torn.eq(~response.blank & ~present & ~(
+                        response.raw & ~encode(Const(mark, len(response.data)))).any())]
                 if last:
-                    with m.Elif(True):
-                        r.go(m, Step.NEXT)
+                    r.go(m, Step.NEXT)
+                with m.If(torn & known & (last | ~r.ended)):
+                    m.d.sync += [r.torn.eq(Flag.YES), r.target.eq(place), r.word.eq(mark)]
+                with m.Elif(present & ~remembered & (r.torn == Flag.NO if last else ~r.ended)):
+                    m.d.sync += r.walk.eq(state)
+                with m.Elif(~response.blank | remembered):
+                    r.go(m, Step.ALARM)
         with m.Default():
             r.go(m, Step.ALARM)
 
@@ -180,6 +193,7 @@ def _commit(m: Module, r: Registers) -> None:
     secret = r.status[Area.SECRET]
     known, locked, untouched = Signal(), Signal(), Signal()
     absent, erase, start = Signal(), Signal(), Signal()
+    torn, provisioned = Signal(), Signal()
     m.d.comb += [
         known.eq(one_of(public[0], Status.OPEN, Status.LOCKED)
                  & one_of(public[1], Status.OPEN, Status.LOCKED)),
@@ -188,6 +202,8 @@ def _commit(m: Module, r: Registers) -> None:
         untouched.eq((public[0] == Status.OPEN) & (public[1] == Status.OPEN)
                      & (secret == Status.OPEN)),
         absent.eq(known & r.absent),
+        torn.eq(r.torn == Flag.YES),
+        provisioned.eq((r.life == LifeCycle.TEST) & torn & (r.target == PROVISIONED_MARK)),
         erase.eq(known & one_of(secret, Status.LOCKED, Status.DAMAGED)),
     ]
     r.go(m, Step.ALARM)
@@ -197,9 +213,10 @@ def _commit(m: Module, r: Registers) -> None:
             with m.Case(LifeCycle.BLANK):
                 m.d.comb += start.eq(untouched)
             with m.Case(LifeCycle.TEST, LifeCycle.RETURN, LifeCycle.SCRAP):
-                m.d.comb += start.eq(absent)
+                # The secret was complete before power was lost in the mark that says so.
+                m.d.comb += start.eq(Mux(provisioned, locked, absent))
                 # A debugger gets in only when the secret is gone.
-                with m.If(erase & ~r.retried):
+                with m.If(erase & ~r.retried & ~provisioned):
                     r.fill(m, 0)
                     m.d.sync += [r.retried.eq(1), r.place.eq(0)]
                     r.go(m, Step.ERASE)
@@ -210,3 +227,7 @@ def _commit(m: Module, r: Registers) -> None:
     with m.If(start):
         m.d.sync += r.running.eq(Flag.YES)
         r.go(m, Step.RUN)
+        with m.If(torn):
+            r.fill(m, 0)
+            m.d.sync += r.task.eq(Task.FINISH)
+            r.go(m, Step.STORE)

@@ -41,10 +41,12 @@ class Scene:
     others: tuple[int, ...]
 
     @classmethod
-    def draw(cls, rng: random.Random, config: EngineConfig, others: int = 4) -> Scene:
-        """Choose lines at random."""
+    def draw(cls, rng: random.Random, config: EngineConfig, others: int = 4, *,
+             target: int | None = None) -> Scene:
+        """Choose lines at random, all or all but the target."""
         per_leaf = config.leaf.lines
-        target = rng.randrange(config.lines)
+        if target is None:
+            target = rng.randrange(config.lines)
         granule = target // per_leaf
         sibling = granule * per_leaf + (target + rng.randrange(1, per_leaf)) % per_leaf
         near = granule // COUNTERS_PER_NODE * COUNTERS_PER_NODE

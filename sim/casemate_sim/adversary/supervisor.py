@@ -14,7 +14,7 @@ from random import Random
 from casemate.alert.layouts import Policy
 from casemate.config import LINE_BYTES
 
-from casemate_sim.board import OKAY, Board
+from casemate_sim.bench import OKAY, Bench
 from casemate_sim.driver import Casemate, DriverError
 
 __all__ = ["Breach", "HostileSupervisor"]
@@ -33,7 +33,7 @@ class HostileSupervisor:
 
     Parameters
     ----------
-    board:
+    bench:
         The engine, without fuses; it is reset.
     random:
         Chooses keys, data, attacks and their moments.
@@ -46,14 +46,14 @@ class HostileSupervisor:
         How often each attack was made.
     """
 
-    def __init__(self, board: Board, random: Random) -> None:
-        self.board, self.random = board, random
-        board.restart(random.choice((3, 10, 40)))
-        self.engine: Casemate = board.boot(random.randbytes(32), random.randbytes(16))
+    def __init__(self, bench: Bench, random: Random) -> None:
+        self.bench, self.random = bench, random
+        bench.restart(random.choice((3, 10, 40)))
+        self.engine: Casemate = bench.boot(random.randbytes(32), random.randbytes(16))
         self.engine.wait_for_boot()
         self.engine.set_policy(random.choice((Policy.REPORT_ONLY, Policy.LOCK_DOMAIN,
                                               Policy.LOCK_ENGINE)))
-        self.lines = range(_GRANULES * board.config.leaf.lines)
+        self.lines = range(_GRANULES * bench.config.leaf.lines)
         self.outcomes: Counter[str] = Counter()
         self.actions: Counter[str] = Counter()
         self._secrets: set[bytes] = set()
@@ -91,7 +91,7 @@ class HostileSupervisor:
                 self._victim_writes(self.random.choice(self.lines))
         for line in self.lines:
             self._victim_reads(line)
-        for address, content in self.board.memory.items():
+        for address, content in self.bench.memory.items():
             if content in self._secrets:
                 raise Breach(f"a line of the victim lies open at {address:#x}")
 
@@ -100,8 +100,8 @@ class HostileSupervisor:
     def _victim_writes(self, line: int) -> None:
         data = self.random.randbytes(LINE_BYTES)
         self._secrets.add(data)
-        number = self.board.write(VICTIM, line, data)
-        self._written(line, data, self.board.done(number)[0])
+        number = self.bench.write(VICTIM, line, data)
+        self._written(line, data, self.bench.done(number)[0])
 
     def _written(self, line: int, data: bytes, response: int) -> None:
         if response == OKAY:
@@ -115,7 +115,7 @@ class HostileSupervisor:
             self._allowed[line].add(data)
 
     def _victim_reads(self, line: int) -> None:
-        self._seen(line, *self.board.done(self.board.read(VICTIM, line)))
+        self._seen(line, *self.bench.done(self.bench.read(VICTIM, line)))
 
     def _seen(self, line: int, response: int, data: bytes) -> None:
         if response != OKAY:
@@ -128,7 +128,7 @@ class HostileSupervisor:
             self.outcomes["zeros" if data == _ZEROS else "data"] += 1
 
     def _granule(self, line: int) -> range:
-        lines = self.board.config.leaf.lines
+        lines = self.bench.config.leaf.lines
         return range(line - line % lines, line - line % lines + lines)
 
     def _lost(self) -> None:
@@ -147,18 +147,18 @@ class HostileSupervisor:
     def read_it(self) -> None:
         """Read lines of the victim."""
         for line in self.random.sample(self.lines, 4):
-            self._mine(*self.board.done(self.board.read(OWN, line)), line)
+            self._mine(*self.bench.done(self.bench.read(OWN, line)), line)
 
     def write_it(self) -> None:
         """Write lines of the victim; those that it owns stay as they are."""
         line = self.random.choice(self.lines)
-        self.board.done(self.board.write(OWN, line, self.random.randbytes(LINE_BYTES)))
+        self.bench.done(self.bench.write(OWN, line, self.random.randbytes(LINE_BYTES)))
 
     def _range(self) -> tuple[int, int, range]:
-        lines = self.board.config.leaf.lines
+        lines = self.bench.config.leaf.lines
         first = self.random.randrange(_GRANULES)
         count = self.random.randint(1, _GRANULES - first)
-        base = self.board.config.data_base
+        base = self.bench.config.data_base
         return (base + first * lines * LINE_BYTES, count * lines * LINE_BYTES,
                 range(first * lines, (first + count) * lines))
 
@@ -178,9 +178,9 @@ class HostileSupervisor:
         address, length, lines = self._range()
         self._take(address, length, lines)
         line = self.random.choice(lines)
-        self.board.done(self.board.write(OWN, line, self.random.randbytes(LINE_BYTES)))
+        self.bench.done(self.bench.write(OWN, line, self.random.randbytes(LINE_BYTES)))
         for each in self._granule(line):
-            self._mine(*self.board.done(self.board.read(OWN, each)), each)
+            self._mine(*self.bench.done(self.bench.read(OWN, each)), each)
         if self.random.random() < 0.7:
             self._take(address, length, lines)
 
@@ -190,22 +190,22 @@ class HostileSupervisor:
         requests: list[tuple[int, int, bytes | None]] = []
         for line in self.random.sample(list(lines), min(3, len(lines))):
             if self.random.random() < 0.5:
-                requests.append((self.board.read(VICTIM, line, id_=line % 4), line, None))
+                requests.append((self.bench.read(VICTIM, line, id_=line % 4), line, None))
             else:
                 data = self.random.randbytes(LINE_BYTES)
                 self._secrets.add(data)
-                requests.append((self.board.write(VICTIM, line, data, id_=line % 4), line, data))
+                requests.append((self.bench.write(VICTIM, line, data, id_=line % 4), line, data))
                 self._allowed[line].add(data)
         self._taken |= {self._granule(line) for line in lines}
         for each in lines:  # taken, then claimed again by one of the writes
             self._allowed[each].add(_ZEROS)
         for _ in range(self.random.randrange(60)):
-            self.board.step()
+            self.bench.step()
         try:
             self.engine.reclaim(address, length)
         finally:
             for number, line, data in requests:
-                response, read = self.board.done(number)
+                response, read = self.bench.done(number)
                 if data is None:
                     self._seen(line, response, read)
 
@@ -213,7 +213,7 @@ class HostileSupervisor:
         """Keep everything that DRAM holds."""
         if self.random.random() < 0.7:
             self.engine.invalidate()
-        self._images.append(dict(self.board.memory))
+        self._images.append(dict(self.bench.memory))
 
     def replay(self) -> None:
         """Put an earlier image back: all of it, the data, or the metadata."""
@@ -221,16 +221,16 @@ class HostileSupervisor:
             return
         self.engine.invalidate()
         image, part = self.random.choice(self._images), self.random.randrange(3)
-        end = self.board.config.data_base + self.board.config.data_bytes
-        for address in self.board.memory:
+        end = self.bench.config.data_base + self.bench.config.data_bytes
+        for address in self.bench.memory:
             if part == 0 or (address < end) == (part == 1):
-                self.board.memory[address] = image.get(address, _ZEROS)
+                self.bench.memory[address] = image.get(address, _ZEROS)
 
     def remap(self) -> None:
         """Swap two lines."""
-        base = self.board.config.data_base
+        base = self.bench.config.data_base
         one, two = (base + LINE_BYTES * line for line in self.random.sample(self.lines, 2))
-        memory = self.board.memory
+        memory = self.bench.memory
         memory[one], memory[two] = memory.get(two, _ZEROS), memory.get(one, _ZEROS)
 
     def rekey(self) -> None:

@@ -10,16 +10,20 @@ import typer
 from casemate_sim.cli import (
     attack,
     audit,
+    board,
+    boot,
     compare,
     config,
     convert,
     export,
     fuse,
+    package,
     record,
     report,
     run,
     sim,
     sweep,
+    synth,
     traces,
     walkthrough,
 )
@@ -40,9 +44,13 @@ app.command("report")(report.report)
 app.command("convert")(convert.convert)
 app.command("traces")(traces.traces)
 app.command("audit")(audit.audit)
+app.command("boot")(boot.boot)
 app.command("attack")(attack.attack)
 app.command("walkthrough")(walkthrough.walkthrough)
 app.command("export")(export.export)
+app.command("package")(package.package)
+app.command("synth")(synth.synth)
+app.add_typer(board.commands, name="board")
 app.add_typer(config.commands, name="config")
 app.add_typer(fuse.commands, name="fuse")
 

@@ -95,7 +95,7 @@ def _values(title: str, values: Mapping[str, object]) -> Table:
 
 def _text(name: str, value: object) -> str:
     if value is None:
-        return "none" if name == "tree" else "follows from the others"
+        return "follows from the others" if name in ("leaf_base", "node_bases") else "none"
     if name in _SIZES and isinstance(value, int):
         return size_text(value)
     if name.endswith("_base") and isinstance(value, int):

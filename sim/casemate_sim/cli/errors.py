@@ -51,9 +51,12 @@ def expected_code(error: Exception) -> int | None:
     from casemate_sim.adversary.adapter import AdapterError
     from casemate_sim.adversary.campaign import TrialError
     from casemate_sim.caches import CacheError
+    from casemate_sim.cpu.program import ProgramError
+    from casemate_sim.driver import DriverError
     from casemate_sim.dump import DumpError
     from casemate_sim.model.fuses import FuseError
-    from casemate_sim.native.simulation import SimulationError
+    from casemate_sim.native.model import SimulationError
+    from casemate_sim.package.folder import PackageError
     from casemate_sim.page.material import MaterialError
     from casemate_sim.pages import PageError
     from casemate_sim.record import RecordError
@@ -69,10 +72,10 @@ def expected_code(error: Exception) -> int | None:
         return MISSING_TOOL
     if isinstance(error, (AdapterError, SimulationError)):
         return FAULT
-    if isinstance(error, (InputError, ConfigError, CacheError, DumpError, FuseError, MaterialError,
-                          PageError, ParameterError, RecordError, SchedulerError, SizeError,
-                          SweepError, TraceError, TrafficError, TrialError, WorkloadError,
-                          OSError)):
+    if isinstance(error, (InputError, ConfigError, CacheError, DriverError, DumpError, FuseError,
+                          MaterialError, PackageError, PageError, ParameterError, ProgramError,
+                          RecordError, SchedulerError, SizeError, SweepError, TraceError,
+                          TrafficError, TrialError, WorkloadError, OSError)):
         return BAD_INPUT
     return None
 

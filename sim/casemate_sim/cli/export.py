@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import enum
 import json
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -15,18 +13,23 @@ from rich.console import Console
 from casemate_sim.cli.errors import InputError
 from casemate_sim.cli.inputs import check_output
 from casemate_sim.cli.show import STDOUT, print_facts, write_bytes
-from casemate_sim.config_file import config_dict, find_config
+from casemate_sim.config_file import find_config
+from casemate_sim.exported import Language, export_engine
 from casemate_sim.sizes import size_text
-from casemate_sim.toolchain import package_versions
 
-__all__ = ["export"]
+__all__ = ["check_module_name", "export"]
 
 
-class Language(enum.StrEnum):
-    """What can be exported."""
+def check_module_name(name: str) -> None:
+    """Refuse what is no name of a module.
 
-    VERILOG = "verilog"
-    RTLIL = "rtlil"
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    if not (name.isascii() and name.isidentifier()):
+        raise InputError(f"--name {name!r} is no name of a module: letters, digits and _")
 
 
 def export(
@@ -50,37 +53,22 @@ def export(
     Example: `casemate export --config latency -o casemate.v --manifest casemate.json`.
     """
     engine = find_config(config)
-    if not (name.isascii() and name.isidentifier()):
-        raise InputError(f"--name {name!r} is no name of a module: letters, digits and _")
+    check_module_name(name)
     if output != STDOUT:
         check_output(Path(output), "--output")
     check_output(manifest, "--manifest")
 
-    from casemate.export import FlatPorts, flat_rtlil, rtlil_to_verilog
-    from casemate.top import Casemate
-
-    flat = FlatPorts(Casemate(engine))
-    text = flat_rtlil(flat, name=name)
-    if language is Language.VERILOG:
-        text = rtlil_to_verilog(text)
-    content = text.encode()
+    exported = export_engine(engine, name=name, language=language)
     if output == STDOUT:
-        typer.echo(text, nl=False)
+        typer.echo(exported.text, nl=False)
     else:
-        write_bytes(Path(output), content)
+        write_bytes(Path(output), exported.content)
     if manifest is not None:
-        write_bytes(manifest, json.dumps({
-            "schema": "casemate.export/1", "file": output, "format": language.value,
-            "module": name, "bytes": len(content), "sha256": sha256(content).hexdigest(),
-            "config": config_dict(engine),
-            "versions": package_versions("casemate", "amaranth", "pyosys"),
-            "clock": "clk", "reset": "rst",
-            "ports": {port: {"width": len(signal),
-                             "direction": "input" if port in flat.inputs else "output"}
-                      for port, signal in flat.ports.items()},
-        }, indent=1).encode() + b"\n")
+        write_bytes(manifest, json.dumps(
+            {"schema": "casemate.export/1", **exported.as_dict(output)}, indent=1).encode() + b"\n")
     if output != STDOUT:
         print_facts({
             "file": output, "format": language.value, "module": name,
-            "configuration": f"{engine.name} ({engine.digest})", "size": size_text(len(content)),
-            "lines of text": f"{text.count(chr(10)):,}"}, Console())
+            "configuration": f"{engine.name} ({engine.digest})",
+            "size": size_text(len(exported.content)),
+            "lines of text": f"{exported.text.count(chr(10)):,}"}, Console())

@@ -124,7 +124,10 @@ def check(image: _Image, json: _Json = False) -> None:
         for each in findings:
             typer.echo(f"{image}: {'fault' if each.fault else 'note'}: {each.text}")
         if not wrong:
-            typer.echo(f"{image}: starts in state {boot(words).life_cycle}")
+            start = boot(words)
+            typer.echo(f"{image}: " + (
+                f"programs the rest of the mark of {start.life_cycle}, and waits for a reset"
+                if start.outcome == "finish" else f"starts in state {start.life_cycle}"))
     if wrong:
         raise typer.Exit(FAULT)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.status import Status
 
 from casemate_sim.cli.errors import FAULT
 from casemate_sim.cli.show import print_json
+from casemate_sim.cli.steps import show_step, steps_dict, verdict_of
 
 __all__ = ["walkthrough"]
 
@@ -27,32 +26,25 @@ def walkthrough(
 
     Exit code 0: everything was as it must be; 1: something was not, and that is the last step.
     """
-    from casemate_sim.board import Board
-    from casemate_sim.walkthrough import STEPS, Walk, walkthrough_config
+    from casemate_sim.bench import Bench, small_fused_config
+    from casemate_sim.walkthrough import STEPS, Walk
 
-    config = walkthrough_config()
+    config = small_fused_config()
     console, steps = Console(highlight=False), []
     with Status("building the engine (a minute or two, the first time)",
                 console=Console(stderr=True)) as status:
-        walk = Walk(Board(config, seed=seed))
+        walk = Walk(Bench(config, seed=seed))
         status.update("simulating")
         for step in walk.steps():
             steps.append(step)
-            if json:
-                continue
-            console.print(f"[bold]{len(steps)}. {step.title}[/]  {step.cycles:,} cycles")
-            for text, good in step.facts:
-                console.print(f"   {'[green]ok[/]' if good else '[red]NO[/]'}  {escape(text)}")
-    ok = len(steps) == len(STEPS) and all(step.ok for step in steps)
-    cycles = sum(step.cycles for step in steps)
+            if not json:
+                show_step(console, len(steps), step)
+    ok, verdict = verdict_of(steps, len(STEPS))
     if json:
         print_json({"schema": "casemate.walkthrough/1", "ok": ok, "config": config.name,
-                    "config_digest": config.digest, "seed": seed, "cycles": cycles,
-                    "steps": [asdict(step) | {"ok": step.ok, "facts": [
-                        {"text": text, "ok": good} for text, good in step.facts]}
-                        for step in steps]})
+                    "config_digest": config.digest, "seed": seed,
+                    "cycles": sum(step.cycles for step in steps), "steps": steps_dict(steps)})
     else:
-        console.print(f"{len(steps)} of {len(STEPS)} steps, {cycles:,} cycles: "
-                      + ("everything is as it must be" if ok else "the last step deviates"))
+        console.print(verdict)
     if not ok:
         raise typer.Exit(FAULT)

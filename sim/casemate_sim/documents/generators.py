@@ -14,6 +14,7 @@ from casemate.config import (
     FuseConfig,
     KeyManagerConfig,
     LeafShape,
+    Region,
     preset,
 )
 
@@ -21,6 +22,7 @@ from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming
 
 from . import (
+    board,
     ciphers,
     figures,
     fuses,
@@ -28,6 +30,7 @@ from . import (
     mutants,
     packages,
     paths,
+    programs,
     rules,
     situations,
     sweeps,
@@ -39,12 +42,12 @@ from .markdown import parameter_texts, size, table
 __all__ = ["GENERATORS", "generate"]
 
 
-def _value(value: object) -> str:
+def _value(name: str, value: object) -> str:
     """Return a parameter's value as it is written in TOML, or in words."""
     if dataclasses.is_dataclass(value):
         return "see below"
     if value is None:
-        return "behind the region before it"
+        return "behind the region before it" if name in ("leaf_base", "node_bases") else "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, str | enum.StrEnum):
@@ -62,7 +65,7 @@ def _default(field: dataclasses.Field) -> object:
 def _parameters(kind: type) -> str:
     texts = parameter_texts(kind)
     return table(("parameter", "default", "meaning"), (
-        (f"`{field.name}`", _value(_default(field)), texts[field.name])
+        (f"`{field.name}`", _value(field.name, _default(field)), texts[field.name])
         for field in dataclasses.fields(kind)))
 
 
@@ -109,6 +112,10 @@ def presets() -> str:
         ("beats of a line", lambda c: c.beats_per_line),
         ("digest", lambda c: f"`{c.digest}`"),
     ]
+    return _by_preset(rows)
+
+
+def _by_preset(rows: list[tuple[str, Callable[[EngineConfig], object]]]) -> str:
     return table(("", *(f"`{name}`" for name in PRESETS)), (
         (name, *(value(config) for config in PRESETS.values())) for name, value in rows))
 
@@ -120,6 +127,22 @@ def memory_map(name: str) -> str:
     return table(("region", "from", "to", "size"), (
         (region.name, f"`{region.base:#0{digits + 2}x}`", f"`{region.end - 1:#0{digits + 2}x}`",
          size(region.size)) for region in config.regions))
+
+
+def storage() -> str:
+    """Return what leaves and nodes of every preset take of DRAM, and the root on the die."""
+    def share(config: EngineConfig, regions: Sequence[Region]) -> str:
+        return f"{sum(region.size for region in regions) / config.data_bytes:.1%}"
+
+    rows: list[tuple[str, Callable[[EngineConfig], object]]] = [
+        ("data", lambda c: size(c.data_bytes)),
+        ("leaves, of the data", lambda c: share(c, c.regions[1:2])),
+        ("nodes, of the data", lambda c: share(c, c.regions[2:])),
+        ("leaves and nodes, of the data", lambda c: share(c, c.regions[1:])),
+        ("levels in DRAM, leaves included", lambda c: len(c.regions) - 1),
+        ("root on the die", lambda c: f"{c.root_counters} counters of {c.counter_bits} bits"),
+    ]
+    return _by_preset(rows)
 
 
 def attacks() -> str:
@@ -155,6 +178,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "configuration": configuration,
     "presets": presets,
     "memory-map": memory_map,
+    "storage": storage,
     "dram-timings": dram_timings,
     "fuses": fuses.fuses,
     "modules": hardware.modules,
@@ -164,10 +188,14 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "vectors": ciphers.vectors,
     "ports": hardware.ports,
     "benches": figures.benches,
+    "evidence": figures.evidence,
     "mutants": mutants.mutants,
     "packages": packages.packages,
     "paths": paths.paths,
+    "programs": programs.programs,
+    "program-costs": programs.costs,
     "attacks": attacks,
+    "board": board.board,
     "registers": registers,
     "rules": rules.rules,
     "situations": situations.situations,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
-__all__ = ["first_sentence", "parameter_texts", "size", "table"]
+__all__ = ["first_sentence", "member_texts", "parameter_texts", "size", "table"]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -54,3 +57,14 @@ def parameter_texts(kind: type) -> dict[str, str]:
             for name in names:
                 texts[name].append(line.strip())
     return {name: " ".join(parts).replace("``", "`") for name, parts in texts.items()}
+
+
+def member_texts(kind: type) -> dict[str, str]:
+    """Return the texts below the members of an enumeration by name."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    return {
+        target.id: inspect.cleandoc(text.value.value).replace("\n", " ")
+        for member, text in pairwise(body.body)
+        if isinstance(member, ast.Assign) and isinstance(target := member.targets[0], ast.Name)
+        and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)}

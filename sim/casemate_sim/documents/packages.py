@@ -25,7 +25,7 @@ def packages(group: str = "") -> str:
             section, comment = begin.group(1) if begin else "", ""
         if line.strip().startswith("#"):
             comment = f"{comment} {line.strip('# ')}".strip()
-        if section not in ("dependencies", "record", "dev") or group not in ("", section):
+        if section not in ("dependencies", "record", "cpu", "dev") or group not in ("", section):
             continue
         code, _, behind = line.partition("#")
         for name, bound in _REQUIREMENT.findall(code):

@@ -20,7 +20,7 @@ __all__ = ["FROZEN", "FuseBench", "forced_registers"]
 
 _FORCE_BITS = 15
 FROZEN = ("step", "area", "task", "place", "walk", "ended", "life", "block", "stored", "blank",
-          "erased", "intact", "running", "offer", "word", "target", "shares", "tampered")
+          "erased", "intact", "running", "offer", "word", "target", "shares", "tampered", "torn")
 """Registers of the controller whose enable can fail, in the order of the bits of ``freeze``."""
 
 
@@ -46,7 +46,7 @@ def forced_registers(controller: FuseController) -> dict[str, EnumView[Any]]:
     return {
         "step": r.step, "port": controller.port.step, "area": r.area, "task": r.task,
         "walk": r.walk, "life": r.life, "running": r.running, "offer": r.offer,
-        "tampered": r.tampered,
+        "tampered": r.tampered, "torn": r.torn,
         **{f"status {area.name.lower()}": register for area, register in r.status.items()},
         **{f"free {area.name.lower()}": register for area, register in r.free.items()},
     }

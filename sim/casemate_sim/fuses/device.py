@@ -33,8 +33,14 @@ class FuseDevice:
         """What ``force`` can change, by name."""
         self._native = NativeComponent(self._bench)
         self._key = 0
+        self._content: list[int] | None = None  # of the fuses, unless it may have changed
         self.log: list[tuple[dict[str, int], int]] | None = None
         """Where the inputs of every cycle with power are recorded."""
+
+    @property
+    def digest(self) -> str:
+        """Names the simulated hardware, and the tools that built it."""
+        return self._native.digest
 
     def load(self, image: Sequence[int], key: bytes | None = None) -> None:
         """Switch off, and replace the content of the fuses.
@@ -49,8 +55,12 @@ class FuseDevice:
         if len(image) != WORDS:
             raise ValueError(f"an image has {WORDS} words, not {len(image)}")
         self._key = int.from_bytes(key or bytes(32), "little")
+        if self._content == list(image):
+            self.off()
+            return
+        self._content = list(image)
         self._native.run([{}, *({"load": 1, "address": address, "data": word}
-                               for address, word in enumerate(image)), {}])
+                               for address, word in enumerate(image)), {}], names=())
 
     def expect(self, key: bytes) -> None:
         """Name the only root key that is right from now on."""
@@ -59,8 +69,9 @@ class FuseDevice:
     def look(self) -> list[int]:
         """Switch off, and return the content of the fuses."""
         results = self._native.run([{"address": min(address, WORDS - 1)}
-                                    for address in range(WORDS + 2)])
-        return [result["look"] for result in results[1:WORDS + 1]]
+                                    for address in range(WORDS + 2)], names=("look",))
+        self._content = [result["look"] for result in results[1:WORDS + 1]]
+        return list(self._content)
 
     def off(self) -> None:
         """Switch off."""
@@ -72,6 +83,7 @@ class FuseDevice:
         The key manager takes the root key at once, and entropy is there, unless `inputs` say
         otherwise.
         """
+        self._content = None
         if self.log is not None:
             self.log.append((inputs, cycles))
         stimulus = {"power": 1, "key_ready": 1, "entropy_valid": 1, "entropy": 0x1234_5678,

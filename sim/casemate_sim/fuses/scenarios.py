@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from casemate.fuse.registers import Command
 
 from casemate_sim.fuses.device import FuseDevice
+from casemate_sim.model.fuse_words import MARKS, STATES, encode_word
 from casemate_sim.model.fuses import CONFIGURATION, IDENTITY, Device, encode_device
 
 __all__ = ["DRAWN", "KEY", "SCENARIOS", "SHARE", "Scenario", "Stimulus", "device_in", "play",
-           "record"]
+           "record", "torn_device"]
 
 Stimulus = tuple[Mapping[str, int], int]
 """Inputs and for how many cycles they stand."""
@@ -40,6 +43,15 @@ def device_in(state: str, *, secret: bool | None = None, **options: Any) -> list
     if secret:
         other = encode_device(Device(life_cycle="production", root_key=KEY, **options))
         image[IDENTITY.base:] = other[IDENTITY.base:]
+    return image
+
+
+def torn_device(state: str) -> list[int]:
+    """Return the fuses of a device that lost power while it programmed the mark of a state."""
+    before = {"test": "blank", "scrap": "production"}.get(state, STATES[STATES.index(state) - 1])
+    image = device_in(before, secret=state == "provisioned")
+    number = STATES.index(state) - 1
+    image[number] = encode_word(MARKS[number]) & 0xFFFF
     return image
 
 
@@ -90,13 +102,20 @@ SCENARIOS = (
              lambda device: device.command(Command.MOVE, 3)),
     Scenario("returned device erases", tuple(device_in("return", secret=True)),
              lambda device: device.run(1100)),
+    Scenario("provisioned mark is finished", tuple(torn_device("provisioned")),
+             lambda device: device.run(400)),
+    Scenario("scrap mark is finished", tuple(torn_device("scrap")),
+             lambda device: device.run(400)),
     Scenario("tamper", tuple(device_in("production")),
              lambda device: (device.run(40, tamper=1), device.run(700))),
 )
 
 
 def record(device: FuseDevice, scenario: Scenario) -> list[Stimulus]:
-    """Play a scenario without a fault; return its inputs, with which it can be played again."""
+    """Play a scenario without a fault; return its inputs, with which it can be played again.
+
+    Cycles with equal inputs are one stimulus.
+    """
     device.load(scenario.image, KEY)
     device.off()
     device.log = log = []
@@ -106,7 +125,8 @@ def record(device: FuseDevice, scenario: Scenario) -> list[Stimulus]:
         device.run(20)
     finally:
         device.log = None
-    return log
+    return [(dict(inputs), sum(cycles for _, cycles in equal))
+            for inputs, equal in groupby(log, key=itemgetter(0))]
 
 
 def _cut(log: list[Stimulus], cycle: int) -> Iterator[tuple[Mapping[str, int], int, bool]]:

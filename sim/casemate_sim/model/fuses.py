@@ -22,7 +22,7 @@ from casemate_sim.model.fuse_words import (
 )
 
 __all__ = ["PARTITIONS", "WORDS", "Boot", "Device", "Finding", "FuseError", "FusePartition", "boot",
-           "check", "encode_device", "partition_of"]
+           "check", "encode_device", "is_torn", "partition_of"]
 
 WORDS = 34
 
@@ -204,9 +204,10 @@ class Boot:
     Attributes
     ----------
     outcome:
-        ``run``, ``erase`` (the secret first, then it runs without) or ``alarm``.
+        ``run``, ``erase`` (the secret first, then it runs without), ``finish`` (a torn mark is
+        programmed again, and nothing opens before the next reset) or ``alarm``.
     life_cycle:
-        State of life; ``scrap`` with an alarm.
+        State of life, of ``finish`` that of the torn mark; ``scrap`` with an alarm.
     root_key:
         What the key manager gets.
     debug:
@@ -225,18 +226,26 @@ class Boot:
     reason: str = ""
 
 
-def _life_cycle(words: Sequence[Word]) -> str | None:
-    """Return the state of life, None if the marks say nothing clear."""
-    present = []
-    for number, mark in enumerate(MARKS):
-        word = words[LIFE_CYCLE.base + number]
-        if word.bad or word.data not in (0, mark):
+def is_torn(word: Word, mark: int) -> bool:
+    """Return whether power was lost while a mark was programmed: some of its bits, no others."""
+    return not word.blank and word.data != mark and not word.raw & ~encode_word(mark)
+
+
+def _life_cycle(words: Sequence[Word]) -> tuple[str, str | None] | None:
+    """Return state of life and that of a torn mark, None if the marks say nothing clear."""
+    present, torn = [], []
+    for state, word, mark in zip(STATES[1:], words[LIFE_CYCLE.base:], MARKS, strict=False):
+        if is_torn(word, mark):
+            torn.append(state)
+        elif word.bad or word.data not in (0, mark):
             return None
-        present.append(not word.blank)
+        present.append(word.data == mark)
     *others, scrapped = present
-    if others != sorted(others, reverse=True):
+    life = "scrap" if scrapped else STATES[sum(others)]
+    follows = not torn or torn in (["scrap"], [STATES[sum(others) + 1]])
+    if others != sorted(others, reverse=True) or (torn and scrapped) or not follows:
         return None
-    return "scrap" if scrapped else STATES[sum(others)]
+    return life, torn[0] if torn else None
 
 
 def _status(part: FusePartition, words: Sequence[Word]) -> str:
@@ -259,9 +268,18 @@ def _status(part: FusePartition, words: Sequence[Word]) -> str:
 def boot(image: Sequence[int]) -> Boot:
     """Return what a device with these fuses does when it starts."""
     words = [decode_word(raw) for raw in image]
-    life = _life_cycle(words)
-    if life is None:
+    marks = _life_cycle(words)
+    if marks is None:
         return Boot("alarm", reason="the marks of the life cycle are not clear")
+    life, torn = marks
+    start = _start(words, life, torn)
+    if torn is None or start.outcome == "alarm":
+        return start
+    return Boot("finish", torn, locked=start.locked)
+
+
+def _start(words: Sequence[Word], life: str, torn: str | None) -> Boot:
+    """Return what state of life and partitions allow together."""
     status = {part.name: _status(part, words) for part in PARTITIONS[1:]}
     locked = tuple(name for name, what in status.items() if what == "locked")
     for name in ("identity", "configuration"):
@@ -272,6 +290,8 @@ def boot(image: Sequence[int]) -> Boot:
         if set(status.values()) != {"open"}:
             return Boot("alarm", reason="a blank device is not blank")
         return Boot("run", life)
+    if torn == "provisioned" and len(locked) != len(status):
+        return Boot("alarm", reason="the mark of provisioned is torn, and not all is locked")
     if life in _KEYED:
         if len(locked) != len(status):
             missing = ", ".join(name for name in status if name not in locked)
@@ -307,6 +327,9 @@ def check(image: Sequence[int]) -> Iterator[Finding]:
             if missing:
                 yield Finding(False, f"{place}: bit {missing.bit_length() - 1} was not erased",
                               address, missing.bit_length() - 1)
+        elif part is LIFE_CYCLE and is_torn(word, MARKS[address]):
+            yield Finding(start.outcome == "alarm", f"{place}: is torn; the next start programs "
+                          "the rest of it", address)
         elif word.bad:
             # Not fatal between the partitions, nor in a secret that is going to be erased.
             fatal = part is not None and start.outcome == "alarm"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from casemate.alert.layouts import LogKind
 from casemate.config import EngineConfig
 
-from casemate_sim.native.simulation import NativeSimulation, SimulationError
+from casemate_sim.native.model import NativeModel, SimulationError
 from casemate_sim.registers import RegisterMap
 
 __all__ = ["Control"]
@@ -24,7 +24,7 @@ class Control:
         Its configuration.
     """
 
-    def __init__(self, simulation: NativeSimulation, config: EngineConfig) -> None:
+    def __init__(self, simulation: NativeModel, config: EngineConfig) -> None:
         self._simulation = simulation
         self._map = RegisterMap(config)
 

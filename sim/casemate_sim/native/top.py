@@ -1,7 +1,6 @@
-"""The hardware of a simulation: player, engine or bare wire, DRAM model."""
+"""The hardware of a simulation that plays a trace: player, engine or bare wire, DRAM model."""
 
 from amaranth import (
-    ClockDomain,
     ClockSignal,
     Const,
     Instance,
@@ -12,210 +11,51 @@ from amaranth import (
 )
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from casemate.axi import signature as axi
-from casemate.axi.rules import Rules
-from casemate.config import DOMAIN_BITS, EngineConfig
-from casemate.csr.registers import ADDRESS_BITS as REGISTER_ADDRESS_BITS
-from casemate.metadata.layouts import COUNTER_FIELD_BITS
+from casemate.config import EngineConfig
 
-from casemate_sim.dram.array import NativeArray
-from casemate_sim.dram.frontend import array_signature
-from casemate_sim.dram.layouts import TIMING, Geometry
-from casemate_sim.dram.model import DramModel
-from casemate_sim.native.register_port import REGISTER_BITS, RegisterPort
+from casemate_sim.native.memory_system import MemorySystem, host_signature
 from casemate_sim.player.layouts import LATENCY_BITS, LINE_BITS, SETTINGS
 from casemate_sim.player.player import COUNTERS, Player
 
-__all__ = ["USER_BITS", "SimulationTop", "connect_wire", "host_signature"]
-
-USER_BITS = DOMAIN_BITS + 1
-"""Width of AxUSER on the host side: the domain ID and the claim bit."""
+__all__ = ["SimulationTop"]
 
 
-def host_signature(config: EngineConfig) -> axi.Signature:
-    """Return the signature of the host's bus."""
-    return axi.Signature(data_bits=config.data_bits, address_bits=config.address_bits,
-                         id_bits=config.id_bits, user_bits=USER_BITS)
-
-
-def connect_wire(m: Module, host: wiring.PureInterface, memory: wiring.PureInterface) -> None:
-    """Connect a host's bus straight to the DRAM: every member that both have."""
-    members = memory.signature.members
-    for name in members:
-        if members[name].flow == In:
-            m.d.comb += getattr(memory, name).eq(getattr(host, name))
-        else:
-            m.d.comb += getattr(host, name).eq(getattr(memory, name))
-
-
-class SimulationTop(wiring.Component):
-    """Everything that is Verilated; its ports are what the C++ harness touches.
-
-    The AXI4 rules watch both buses; a broken one ends the simulation.
+class SimulationTop(MemorySystem):
+    """A player in front of a `MemorySystem`, and what checks its reads.
 
     Parameters
     ----------
-    config:
-        The engine's configuration; of a bare wire only the widths of the bus matter.
-    bare:
-        True: no engine, the player drives the DRAM.
-    banks:
-        Banks of the DRAM.
+    config, bare, banks:
+        See `MemorySystem`.
 
     Members
     -------
-    clk, rst : In(1)
-        Clock and synchronous reset; the reset acts one cycle later.
-    handle : In(64)
-        The harness's C++ object.
-    settings, timing
-        See `Player` and `DramModel`; through a register.
-    run, done, counters, histogram, bin, count
+    settings, done, counters, histogram, bin, count
         See `Player`; inputs go through a register.
-    key_valid, key_ready, key_slot, key_name, key_value
-        Load a key: valid for one cycle, then ready is low until the engine has taken it. Absent
-        from a bare wire, like all `slot_` members.
-    slot_valid, slot_ready, slot_slot, slot_enable, slot_domain, slot_encrypt, slot_authenticate
-        Set a domain slot, in the same way.
-    engine_idle : Out(1)
-        The engine has nothing in flight and no key to expand.
-    register_valid, register_write, register_address, register_value
-        Access a register: valid for one cycle, then ready is low until the answer is there. Only
-        of an engine with a tree, like all that follows.
-    register_ready, register_result, register_response
-        The answer, see `RegisterPort`.
-    root_load, root_index, root_value
-        Set a root counter, while nothing else is going on; takes effect two cycles later.
     """
 
     def __init__(self, config: EngineConfig, *, bare: bool, banks: int = 8):
-        self._config = config
-        self._bare = bare
-        self._banks = banks
-        members = {
-            "clk": In(1), "rst": In(1), "handle": In(64), "settings": In(SETTINGS),
-            "timing": In(TIMING), "run": In(1), "done": Out(1), "counters": Out(COUNTERS),
-            "histogram": In(2),
-            "bin": In(LATENCY_BITS), "count": Out(32),
-        }
-        if not bare:
-            slots = range(config.domain_slots)
-            members |= {
-                "key_valid": In(1), "key_ready": Out(1), "key_slot": In(slots), "key_name": In(2),
-                "key_value": In(config.aes_bits), "slot_valid": In(1), "slot_ready": Out(1),
-                "slot_slot": In(slots), "slot_enable": In(1), "slot_domain": In(DOMAIN_BITS),
-                "slot_encrypt": In(1), "slot_authenticate": In(1), "engine_idle": Out(1),
-            }
-        if self._has_tree:
-            members |= {
-                "register_valid": In(1), "register_write": In(1),
-                "register_address": In(REGISTER_ADDRESS_BITS),
-                "register_value": In(REGISTER_BITS), "register_ready": Out(1),
-                "register_result": Out(REGISTER_BITS), "register_response": Out(2),
-                "root_load": In(1), "root_index": In(range(config.root_counters)),
-                "root_value": In(COUNTER_FIELD_BITS),
-            }
-        super().__init__(members)
-
-    @property
-    def _has_tree(self) -> bool:
-        return not self._bare and self._config.tree is not None
-
-    @property
-    def ports(self) -> dict[str, tuple[Value, None]]:
-        """Ports of the exported module, structures as plain vectors."""
-        return {name: (Value.cast(getattr(self, name)), None) for name in self.signature.members}
+        super().__init__(config, bare=bare, banks=banks, members={
+            "settings": In(SETTINGS), "done": Out(1), "counters": Out(COUNTERS),
+            "histogram": In(2), "bin": In(LATENCY_BITS), "count": Out(32),
+        })
 
     def elaborate(self, platform) -> Module:
-        """Connect player, engine or wire, DRAM model and the modules behind DPI-C."""
+        """Connect the player to the memory and to the modules behind DPI-C."""
         m = Module()
-        # Verilator computes what hangs on an input twice a cycle: all inputs go into registers,
-        # the reset first, on which every register hangs
-        m.domains.outside = outside = ClockDomain(reset_less=True)
-        m.domains.sync = inside = ClockDomain()
-        m.d.comb += [outside.clk.eq(self.clk), inside.clk.eq(self.clk)]
-        m.d.outside += inside.rst.eq(self.rst)
-
-        config = self._config
-        id_bits = config.id_bits if self._bare else config.memory_id_bits
-        geometry = Geometry(config.data_bits, config.address_bits, id_bits, self._banks)
-        m.submodules.player = player = Player(host_signature(config))
-        m.submodules.dram = dram = DramModel(geometry)
-        m.submodules.array = array = NativeArray(array_signature(geometry))
-        wiring.connect(m, dram.array, array.port)
+        m.submodules.player = player = Player(host_signature(self._config))
+        self.elaborate_memory(m, player.bus)
         m.d.comb += [
-            array.handle.eq(self.handle), self.done.eq(player.done),
-            self.counters.eq(player.counters), self.count.eq(player.count),
+            self.done.eq(player.done), self.counters.eq(player.counters),
+            self.count.eq(player.count),
         ]
         m.d.sync += [
-            dram.timing.eq(self.timing), player.settings.eq(self.settings),
-            player.run.eq(self.run), player.histogram.eq(self.histogram),
-            player.bin.eq(self.bin),
+            player.settings.eq(self.settings), player.run.eq(self.run),
+            player.histogram.eq(self.histogram), player.bin.eq(self.bin),
         ]
-        if self._bare:
-            connect_wire(m, player.bus, dram.bus)
-            m.submodules.rules = rules = Rules(dram.bus.signature, name="bus")
-            rules.observe(m, dram.bus)
-        else:
-            self._elaborate_engine(m, player, dram)
         self._elaborate_source(m, player)
         self._elaborate_observer(m, player.bus)
         return m
-
-    def _elaborate_engine(self, m: Module, player: Player, dram: DramModel) -> None:
-        from casemate.top import Casemate
-
-        from casemate_sim.checked import host_rules, memory_rules
-
-        m.submodules.engine = engine = Casemate(self._config)
-        wiring.connect(m, player.bus, engine.s_axi)
-        wiring.connect(m, engine.m_axi, dram.bus)
-        m.submodules.host_rules = host = host_rules(self._config)
-        m.submodules.memory_rules = memory = memory_rules(self._config)
-        host.observe(m, player.bus)
-        memory.observe(m, dram.bus)
-        m.d.sync += [
-            engine.key.p.slot.eq(self.key_slot), Value.cast(engine.key.p.name).eq(self.key_name),
-            engine.key.p.key.eq(self.key_value),
-            engine.slot.p.slot.eq(self.slot_slot), engine.slot.p.enable.eq(self.slot_enable),
-            engine.slot.p.domain.eq(self.slot_domain), engine.slot.p.encrypt.eq(self.slot_encrypt),
-            engine.slot.p.authenticate.eq(self.slot_authenticate),
-        ]
-        for port, valid, ready in ((engine.key, self.key_valid, self.key_ready),
-                                   (engine.slot, self.slot_valid, self.slot_ready)):
-            with m.If(valid):
-                m.d.sync += port.valid.eq(1)
-            with m.Elif(port.ready):
-                m.d.sync += port.valid.eq(0)
-            m.d.comb += ready.eq(~port.valid)
-        m.d.comb += self.engine_idle.eq(engine.idle)
-        if self._has_tree:
-            self._elaborate_control(m, engine)
-
-    def _elaborate_control(self, m: Module, engine: wiring.PureInterface) -> None:
-        """Connect registers and root."""
-        m.submodules.registers = registers = RegisterPort(REGISTER_ADDRESS_BITS)
-        wiring.connect(m, registers.bus, engine.s_axil)
-        m.d.sync += [
-            registers.valid.eq(self.register_valid), registers.write.eq(self.register_write),
-            registers.address.eq(self.register_address), registers.value.eq(self.register_value),
-        ]
-        m.d.comb += [
-            # The access is still on its way in during the first cycle.
-            self.register_ready.eq(registers.ready & ~registers.valid),
-            self.register_result.eq(registers.result),
-            self.register_response.eq(registers.response),
-        ]
-        door = engine.door
-        m.d.sync += [
-            door.load.eq(self.root_load), door.load_index.eq(self.root_index),
-            door.load_value.eq(self.root_value),
-        ]
-        index, value = Signal(32), Signal(64)
-        m.d.comb += [index.eq(door.index), value.eq(door.value)]
-        m.submodules.root_log = Instance(
-            "casemate_root_log", i_clk=ClockSignal(), i_handle=self.handle, i_write=door.write,
-            i_index=index, i_value=value)
 
     def _elaborate_source(self, m: Module, player: Player) -> None:
         line, distance = Signal(LINE_BITS), Signal(32)

@@ -144,16 +144,29 @@ def test_a_store_that_fails_is_fatal(environment):
     assert read(environment, line, owner) is Outcome.FAILED, "everything is refused"
 
 
+def set_of_cache(environment, level, index):
+    """The set that may hold a leaf or node: levels start at different sets."""
+    sets = environment.config.tree.cache_sets
+    return (index + level * sets // environment.config.levels) % sets
+
+
+@pytest.mark.parametrize("environment", ["two_levels"], indirect=True)
 def test_a_change_under_a_tampered_path_is_fatal(environment):
     """Its parent cannot be trusted, so that the change cannot be sealed."""
-    line, owner = owned_line(environment)
+    def sets(leaf):
+        return set_of_cache(environment, 0, leaf), set_of_cache(environment, 1, leaf // 8)
+
+    leaf = next(leaf for leaf in environment.owners if len(set(sets(leaf))) == 2)
+    line, owner = 4 * leaf, environment.owners[leaf]
     parent = path_addresses(environment, line)[1]
-    for attempt in range(150):
+    # Their walks press the parent out of the cache, but not the leaf.
+    rivals = [4 * other for other in range(environment.config.leaves) if other // 8 != leaf // 8
+              and sets(other)[1] == sets(leaf)[1] and sets(other)[0] != sets(leaf)[0]]
+    for attempt in range(50):
         environment.access(0, line, owner, write=True)
         environment.drain_accesses()
-        # Others drive the parent, but perhaps not the changed leaf, out of the cache.
         for _ in range(attempt % 8):
-            environment.access(1, environment.rng.randrange(1024), DOMAINS[0])
+            environment.access(1, environment.rng.choice(rivals), DOMAINS[0])
             environment.drain_accesses()
         environment.dram.on_read = lambda address, content: (
             bytes([content[0] ^ 4]) + content[1:] if address == parent else content)

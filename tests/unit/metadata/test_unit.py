@@ -81,3 +81,24 @@ def test_writes_cannot_keep_a_granule_from_being_reclaimed(seed):
     else:
         raise AssertionError("the domain keeps its granule")
     assert environment.outcomes[Outcome.DENIED] > 0
+
+
+def test_a_granule_is_not_reclaimed_under_a_write(seed):
+    """Its leaf waits for the end of a write that was granted: its tag would make the line valid."""
+    environment = Environment("two_levels", seed)
+    environment.access(0, 2, DOMAINS[0], write=True, claim=True)
+    while not environment.open:
+        environment.step()
+    environment.step(reclaim_valid=1, reclaim_first=0, reclaim_count=1)
+    for _ in range(300):
+        assert not environment.step()["reclaim_ready"], "the write is open"
+    environment.close(0)
+    for _ in range(300):
+        if environment.step()["reclaim_ready"]:
+            break
+    else:
+        raise AssertionError("the reclaim does not end")
+    environment.owners.clear()
+    environment.tags.clear()
+    environment.flush()
+    environment.audit()

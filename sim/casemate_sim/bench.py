@@ -1,4 +1,4 @@
-"""An engine with a key manager on a board: host, DRAM, fuses, entropy, registers.
+"""An engine with a key manager on a bench: host, DRAM, fuses, entropy, registers.
 
 Everything around the engine is Python, one cycle at a time, so that a test or a bench can look at
 every pin and change every byte of DRAM. The engine is Verilated.
@@ -15,6 +15,7 @@ from casemate.config import (
     LINE_BYTES,
     CipherConfig,
     EngineConfig,
+    FuseConfig,
     KeyManagerConfig,
     TreeConfig,
     preset,
@@ -25,7 +26,8 @@ from casemate_sim import driver
 from casemate_sim.component import NativeComponent
 from casemate_sim.fuses.macro import FuseMacro
 
-__all__ = ["OKAY", "SLVERR", "Board", "Simulated", "small_managed_config"]
+__all__ = ["OKAY", "SLVERR", "Bench", "Simulated", "small_fused_config",
+           "small_managed_config"]
 
 OKAY, SLVERR = 0, 2
 """Values of RRESP and BRESP."""
@@ -41,6 +43,12 @@ def small_managed_config() -> EngineConfig:
                         pad_cipher=CipherConfig(pipelined=False)))
 
 
+def small_fused_config() -> EngineConfig:
+    """Return the small engine with fuses, which are checked again after 1024 cycles at most."""
+    return small_managed_config().replace(
+        keys=KeyManagerConfig(domains=64, fuses=FuseConfig(check_bits=10)))
+
+
 class Simulated(Protocol):
     """A simulation of the engine: :class:`NativeComponent`, or one that shows more."""
 
@@ -52,13 +60,13 @@ class Simulated(Protocol):
         ...
 
 
-class Board:
+class Bench:
     """Answers of the bus come in ``results``, by the number of the request.
 
     Parameters
     ----------
     config:
-        The engine's configuration, with ``keys``; with ``keys.fuses`` the board has a fuse macro
+        The engine's configuration, with ``keys``; with ``keys.fuses`` the bench has a fuse macro
         and a source of entropy.
     sim:
         The simulated engine; by default it is built.

@@ -1,0 +1,103 @@
+"""What each mode costs programs on a RISC-V core; writes build/cpu.json.
+
+``python benches/cpu.py`` runs all programs on all cores, in an hour or so; options choose fewer.
+Simulated cycles are exact. The speeds of simulation, with the engine and without, are measured in
+turns within one run; their ratio is what counts.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import typer
+from casemate.config import EngineConfig
+from casemate_sim.config_file import find_config
+from casemate_sim.cpu.boot import BootResult, boot, machine_config
+from casemate_sim.cpu.hardware.cores import CORES
+from casemate_sim.cpu.program import find_program, shipped
+from casemate_sim.figures import Figure, FigureBook
+from casemate_sim.modes import MODES
+from common import Report
+from rich.console import Console
+from rich.status import Status
+
+SPEED_PROGRAM, SPEED_ROUNDS = "chase", 3
+SPEED_TARGET = 0.5
+
+
+def config_of(run: BootResult) -> dict[str, object]:
+    """Return what is needed to run it again."""
+    return {name: getattr(run, name) for name in (
+        "config", "config_digest", "dram", "core", "program", "seed", "cycles")} | {
+        "versions": dict(run.versions)}
+
+
+def cost(core: str, program: str, config: EngineConfig, report: Report) -> Iterator[Figure]:
+    """Run a program in all modes; its output must be the same in all."""
+    runs: dict[str, BootResult] = {}
+    for mode in MODES:
+        report(f"{program} on {core}: {mode}")
+        run = runs[mode] = boot(find_program(program), core=core, config=config, mode=mode)
+        bare = runs["bare"]
+        if run.interrupted:
+            raise KeyboardInterrupt
+        if not run.ok or run.output != bare.output:
+            raise RuntimeError(f"{program} on {core}, {mode}: exit code {run.code}, alarms "
+                               f"{run.alarms}, output {run.output!r}")
+        slowdown = mode != "bare"
+        yield Figure(
+            name=f"{mode}.{core}_{program}.{'slowdown' if slowdown else 'cycles'}",
+            value=run.cycles / bare.cycles if slowdown else run.cycles,
+            unit="1" if slowdown else "cycles", config=config_of(run))
+
+
+def speed(core: str, config: EngineConfig, report: Report) -> Iterator[Figure]:
+    """Compare the speeds of simulation with and without the engine, in turns."""
+    speeds: dict[str, list[float]] = {"bare": [], "full": []}
+    for number in range(SPEED_ROUNDS):
+        for mode, values in speeds.items():
+            report(f"speed of {core}: round {number + 1}, {mode}")
+            run = boot(find_program(SPEED_PROGRAM), core=core, config=config, mode=mode)
+            values.append(run.cycles_per_second)
+    for mode, values in speeds.items():
+        yield Figure(name=f"{mode}.{core}_{SPEED_PROGRAM}.simulation_speed",
+                     value=round(median(values)), unit="cycles/s",
+                     config=config_of(run) | {"all": [round(value) for value in values]})
+    yield Figure(name=f"full.{core}_{SPEED_PROGRAM}.simulation_speed_over_bare",
+                 value=median(speeds["full"]) / median(speeds["bare"]), unit="1",
+                 target=f">= {SPEED_TARGET}", config=config_of(run))
+
+
+def main(
+    core: Annotated[list[str] | None, typer.Option(help="Only this core.")] = None,
+    program: Annotated[list[str] | None, typer.Option(help="Only this program.")] = None,
+    config: Annotated[str, typer.Option(help="The engine.")] = "tiny",
+    speeds: Annotated[bool, typer.Option(help="Measure speeds of simulation, too.")] = True,
+    output: Annotated[Path, typer.Option(help="File of figures.")] = Path("build/cpu.json"),
+) -> None:
+    """Measure; Ctrl-C keeps what is finished."""
+    book, errors, engine = FigureBook(output), Console(stderr=True), find_config(config)
+    machine_config(engine)
+    try:
+        with Status("", console=errors) as status:
+            for each in core or list(CORES):
+                for name in program or [name for name in shipped() if name != "hello"]:
+                    for figure in cost(each, name, engine, status.update):
+                        book.add(figure)
+                if speeds:
+                    for figure in speed(each, engine, status.update):
+                        book.add(figure)
+    except KeyboardInterrupt:
+        errors.print(f"Interrupted; {len(book.added)} finished figures are in {output}.")
+        sys.exit(130)
+    finally:
+        Console().print(book.table())
+    if missed := [figure.name for figure in book.added if figure.met is False]:
+        errors.print(f"[red]Missed:[/] {', '.join(missed)}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

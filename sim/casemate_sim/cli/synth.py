@@ -1,0 +1,119 @@
+"""``casemate synth``: the engine synthesized, placed and routed for an FPGA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from casemate.config import PRESETS
+from rich.console import Console
+
+from casemate_sim.cli.errors import BAD_INPUT, FAULT, INTERRUPTED, InputError, complain
+from casemate_sim.cli.inputs import check_output
+from casemate_sim.cli.show import STDOUT, write_result
+from casemate_sim.cli.sim import Mode
+from casemate_sim.config_file import config_dict, find_config
+from casemate_sim.modes import config_of_mode, with_fuses
+from casemate_sim.synthesis.devices import DeviceError, Target, find_device
+
+__all__ = ["synth"]
+
+_PLACEMENT, _OUTPUT = "Placement", "Results"
+
+
+def synth(
+    config: Annotated[str, typer.Option(
+        metavar="PRESET|FILE", help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML "
+        "file.")] = "ecp5",
+    mode: Annotated[Mode, typer.Option(
+        metavar="MODE", help="What the engine can do: plain and xts are one engine without a tree; "
+        "for integrity and full it gets the tree of `casemate sim`, if it has none.")] = Mode.FULL,
+    fuses: Annotated[bool, typer.Option(
+        "--fuses", help="Add key manager and fuses, if the configuration has none.")] = False,
+    device: Annotated[str, typer.Option(
+        metavar="NAME", help="The chip; a wrong name lists all that there are.")] = "LFE5U-85F",
+    package: Annotated[str | None, typer.Option(
+        metavar="NAME", help="Its package; the one with the most pins if not given.",
+        rich_help_panel=_PLACEMENT, show_default=False)] = None,
+    grade: Annotated[str | None, typer.Option(
+        metavar="GRADE", help="Its speed grade; the slowest if not given.",
+        rich_help_panel=_PLACEMENT, show_default=False)] = None,
+    frequency: Annotated[float, typer.Option(
+        metavar="MHZ", help="What the placement strives for.",
+        rich_help_panel=_PLACEMENT)] = 110.0,
+    seeds: Annotated[int, typer.Option(
+        min=0, metavar="N", help="Placements, with as many seeds in a row; 0 ends after synthesis.",
+        rich_help_panel=_PLACEMENT)] = 1,
+    first_seed: Annotated[int, typer.Option(
+        min=1, metavar="N", help="The first of the seeds.", rich_help_panel=_PLACEMENT)] = 1,
+    jobs: Annotated[int, typer.Option(
+        min=1, metavar="N", help="Placements at a time.", rich_help_panel=_PLACEMENT)] = 1,
+    depth: Annotated[int, typer.Option(
+        min=0, metavar="N", help="Levels of components below the engine that are shown.",
+        rich_help_panel=_OUTPUT)] = 1,
+    json: Annotated[str | None, typer.Option(
+        metavar="FILE", help="Write everything as JSON; `-` is stdout, which then gets nothing "
+        "else.", rich_help_panel=_OUTPUT, show_default=False)] = None,
+    plot: Annotated[Path | None, typer.Option(
+        metavar="FILE", help="Draw area and frequencies: .png, .svg or .pdf.",
+        rich_help_panel=_OUTPUT, show_default=False)] = None,
+) -> None:
+    """Synthesize, place and route the engine, and show how large and how fast it is, and why.
+
+    Yosys and nextpnr from the Python environment do the work. Devices have fewer pins than the
+    engine has ports: it stands between two shift registers, which are counted, and shown apart.
+    Results are remembered, each seed for itself; Ctrl-C keeps those that finished. Exit code 1: the
+    engine does not fit.
+
+    Examples: `casemate synth --config tiny --device LFE5U-25F --seeds 5 --jobs 2`;
+    `casemate synth --seeds 0 --depth 2`.
+    """
+    engine = config_of_mode(find_config(config), mode.value)
+    if fuses:
+        engine = with_fuses(engine)
+    try:
+        chip = find_device(device)
+        target = Target(device=chip, package=package or chip.packages[0],
+                        grade=grade or chip.grades[0], frequency_mhz=frequency)
+    except DeviceError as error:
+        raise InputError(str(error)) from None
+    if json != STDOUT:
+        check_output(None if json is None else Path(json), "--json")
+    check_output(plot, "--plot", (".png", ".svg", ".pdf"))
+
+    from casemate_sim.synthesis.flow import find_router
+    from casemate_sim.synthesis.implementation import engine_design, implement
+    from casemate_sim.synthesis.plot import draw_implementation
+    from casemate_sim.synthesis.report import tables, verdict
+
+    if seeds:
+        find_router(chip.family)
+    errors = Console(stderr=True)
+    with errors.status("elaborating the engine ...") as status:
+
+        def tell(text: str) -> None:
+            status.update(f"{text} ...")
+            if not errors.is_terminal:
+                errors.print(text, highlight=False, markup=False)
+
+        result = implement(engine_design(engine), target,
+                           range(first_seed, first_seed + seeds), jobs=jobs, progress=tell)
+    console = Console(stderr=json == STDOUT)
+    for table in tables(result, depth):
+        console.print(table)
+    console.print(verdict(result), highlight=False, markup=False, soft_wrap=True)
+    write_result(json, {"schema": "casemate.synth/1", "config": config_dict(engine),
+                        **result.as_dict()})
+    if plot is not None:
+        try:
+            draw_implementation(result, plot, depth)
+        except OSError as error:
+            complain(f"{plot}: cannot be written: {error.strerror}", error=error)
+            raise typer.Exit(BAD_INPUT) from error
+        typer.echo(f"plot: {plot}", err=True)
+    if result.interrupted:
+        complain("interrupted; the seeds that finished are above, and remembered")
+        raise typer.Exit(INTERRUPTED)
+    if result.failure is not None:
+        raise typer.Exit(FAULT)

