@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 JOBS ?= 2
 
-.PHONY: help setup setup-dev demo report test verify formal mutate bench bench-fpga docs lock lint clean
+.PHONY: help setup setup-dev setup-litex demo report test verify formal mutate bench bench-fpga docs lock \
+    lint clean
 
 help:  ## Show what there is to make.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,9 +31,16 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(PIP) --editable '.[dev,docs]'
 	@touch $@
 
+$(VENV)/.installed-litex: $(VENV)/.installed-dev
+	@echo 'Installing LiteX into $(VENV) ...'
+	@$(PIP) --editable '.[litex]'
+	@touch $@
+
 setup: $(VENV)/.installed  ## Install the command `casemate` into .venv.
 
 setup-dev: $(VENV)/.installed-dev  ## Install what tests, benches and lint need as well.
+
+setup-litex: $(VENV)/.installed-litex  ## Install LiteX, for the example SoC and for lint.
 
 demo: setup  ## Simulate real programs' memory traffic in all modes; boot one on a RISC-V core.
 	@mkdir -p build
@@ -50,7 +58,7 @@ test: setup-dev  ## Run all tests but the long campaigns.
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m 'not verify'
 
-verify: setup-dev  ## Run everything: all variants, deep proofs, many seeds, mutants. Hours.
+verify: setup-litex  ## Run everything: all variants, deep proofs, many seeds, mutants. Hours.
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 	$(BIN)/python -m casemate_sim.mutation
 	$(BIN)/python tests/mutation/netlist.py --count 120
@@ -65,8 +73,8 @@ mutate: setup-dev  ## Break tree, cache and checks in a hundred places; do the t
 bench: setup-dev  ## Measure what issue and docs promise: build/bench.json.
 	$(BIN)/python benches/bench.py
 
-bench-fpga: setup-dev  ## Place and route the ciphers for ECP5. Hours.
-	$(BIN)/python benches/fpga_ciphers.py
+bench-fpga: setup-dev  ## Place and route engines, ciphers and peers for ECP5: build/fpga.json. Hours.
+	$(BIN)/python benches/fpga.py --jobs $(JOBS)
 
 docs: setup-dev  ## Write the generated parts of the documentation again; build the site: build/site.
 	$(BIN)/python -m casemate_sim.cli.document > docs/command_line.md
@@ -78,7 +86,7 @@ lock: $(BIN)/python  ## Pin the newest versions that pyproject.toml allows.
 	$(BIN)/uv pip compile --quiet --upgrade --all-extras --python-version 3.11 \
 	    --output-file requirements.lock pyproject.toml
 
-lint: setup-dev  ## Check style, types and import directions.
+lint: setup-litex  ## Check style, types and import directions.
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports

@@ -60,6 +60,8 @@ def _figures(name: str, counts: Counter[str], config: dict[str, object]) -> list
 
 
 def main(
+    campaigns: Annotated[list[str] | None, typer.Argument(
+        help=f"Which; all by default: {', '.join(CAMPAIGNS)}.")] = None,
     effort: Annotated[int, typer.Option(min=1, help="Size of the sample.")] = 2,
     everything: Annotated[bool, typer.Option(
         "--everything", help="Every fault, not a sample.")] = False,
@@ -68,6 +70,9 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not lines.")] = False,
 ) -> None:
     """Try all campaigns; fail if a fault escapes. Ctrl-C keeps what is done, for the next time."""
+    for name in campaigns or ():
+        if name not in CAMPAIGNS:
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(CAMPAIGNS)}")
     errors = Console(stderr=True)
     book = FigureBook(output)
     device = FuseDevice(check_bits=8)
@@ -80,8 +85,8 @@ def main(
                    seed=seed)
     code = 0
     with Progress(console=errors) as progress:
-        for name, create in CAMPAIGNS.items():
-            campaign = create(device, None if everything else effort, Random(seed))
+        for name in campaigns or CAMPAIGNS:
+            campaign = CAMPAIGNS[name](device, None if everything else effort, Random(seed))
             done, counts = saved.done.get(name, 0), saved.counts.setdefault(name, Counter())
             task = progress.add_task(name, total=campaign.total, completed=done)
             last = time.monotonic()

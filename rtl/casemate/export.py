@@ -13,8 +13,8 @@ from pyosys import libyosys
 from .config import EngineConfig
 from .top import Casemate
 
-_ATTRIBUTES = re.compile(r"^ *\(\* (?!ram_style\b).*\*\)\n", re.MULTILINE)
-"""All attributes but the one that tells synthesis what a memory is made of."""
+_ATTRIBUTES = re.compile(r"^ *\(\* (?!ram_style\b|keep\b).*\*\)\n", re.MULTILINE)
+"""All attributes but those for synthesis: what a memory is made of, and what must stay."""
 
 _CONSTANT = re.compile(r"^  always @\*\n(    [^\n;]+ = \d+'[bodh][0-9a-fx]+;)\n", re.MULTILINE)
 """A part of a variable that never changes; `always @*` would wait for ever."""

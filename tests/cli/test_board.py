@@ -12,8 +12,9 @@ from threading import Thread
 import pytest
 from casemate_sim.board import selftest
 from casemate_sim.board.config import BoardConfig
-from casemate_sim.board.selftest import STEPS
+from casemate_sim.board.selftest import LAST_STEP, STEPS
 from casemate_sim.board.simulation import BoardSimulation, pseudo_terminal, served, simulated
+from casemate_sim.config_file import load_config
 
 SMALLEST = """preset = "tiny"
 [tree]
@@ -38,9 +39,7 @@ def smallest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def board(smallest: Path) -> BoardSimulation:
-    from casemate_sim.config_file import load_config
-
-    return BoardSimulation(simulated(BoardConfig(engine=load_config(smallest))), optimise="-O0")
+    return BoardSimulation(simulated(BoardConfig(engine=load_config(smallest))))
 
 
 @pytest.fixture
@@ -55,23 +54,26 @@ def quick(board: BoardSimulation, monkeypatch: pytest.MonkeyPatch) -> BoardSimul
     return board
 
 
+@pytest.mark.verify
 def test_the_self_test_passes_through_the_serial_line(
         casemate, quick: BoardSimulation, smallest: Path) -> None:
-    result = casemate("board", "selftest", "--simulate", "--config", smallest, "--json")
+    result = casemate("board", "selftest", "--simulate", "--config", smallest, "--open-case",
+                      "--json")
     content = json.loads(result.stdout)
     assert result.exit_code == 0, content["steps"][-1]
     assert content["ok"] and content["schema"] == "casemate.board_selftest/1"
-    assert [step["title"] for step in content["steps"]] == [title for title, _ in STEPS]
+    assert [step["title"] for step in content["steps"]] == [
+        title for title, _ in (*STEPS, LAST_STEP)]
     facts = [fact for step in content["steps"] for fact in step["facts"]]
     assert len(facts) >= 30 and all(fact["ok"] for fact in facts)
     counters = content["counters"]
     assert counters["errors"] == 0
     assert counters["reads"] + counters["writes"] == 512
     assert counters["read_beats"] == 4 * counters["reads"]
-    assert quick.led == "protected"
     assert content["steps"][4]["cycles"] > counters["cycles"] > 512
 
 
+@pytest.mark.verify
 def test_a_board_that_does_not_see_tampering_fails(
         casemate, quick: BoardSimulation, smallest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # What is injected goes nowhere: the owner's data stay as they were.
@@ -86,6 +88,7 @@ def test_a_board_that_does_not_see_tampering_fails(
     assert "the last step deviates" in result.stdout
 
 
+@pytest.mark.verify
 def test_the_button_opens_the_case(quick: BoardSimulation) -> None:
     quick.restart()
     quick.exchange(b"", 4000)
@@ -119,6 +122,7 @@ def test_a_device_that_answers_garbage(casemate) -> None:
         in result.stderr
 
 
+@pytest.mark.verify
 def test_another_bitstream(casemate, quick: BoardSimulation) -> None:
     with served(quick) as name:
         result = casemate("board", "selftest", name)  # of preset tiny, which has a larger cache

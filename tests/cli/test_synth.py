@@ -81,7 +81,18 @@ def test_too_large_is_a_fault_and_shows_why(synth, monkeypatch):
     assert "area by component" in result.stdout
 
 
+def test_over_budget_is_a_fault(synth, tmp_path):
+    budget = tmp_path / "budget.toml"
+    budget.write_text("[tiny.full]\nluts = 1\nregisters = 1000\n")
+    result = synth("--config", "tiny", "--seeds", "0", "--budget", budget)
+    assert result.exit_code == 1
+    assert "at most 1: OVER BUDGET" in result.stdout
+    budget.write_text("[tiny.full]\nluts = 1000\nregisters = 1000\n")
+    assert synth("--config", "tiny", "--seeds", "0", "--budget", budget).exit_code == 0
+
+
 @pytest.mark.parametrize(("arguments", "words", "code"), [
+    (("--config", "tiny", "--budget", "none.toml"), ("none.toml", "No such file"), 2),
     (("--device", "XC7A35T"), ("'XC7A35T'", "LFE5U-25F"), 2),
     (("--package", "QFN32"), ("no package 'QFN32'", "CABGA381"), 2),
     (("--device", "LFE5UM5G-85F", "--grade", "6"), ("no speed grade '6'", "8"), 2),

@@ -17,6 +17,7 @@ def _quoted():
         text = path.read_text().replace("\\\n", " ")
         for listing in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             for line in listing.splitlines():
+                line = re.split(r" (?:\d?>|\||&&) ?", line)[0]  # what the shell takes for itself
                 if line.startswith("casemate "):
                     yield pytest.param(line, id=f"{path.name}: {line}")
 

@@ -1,11 +1,13 @@
 """Listings in the documentation: configurations load, port names exist."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from casemate_sim.config_file import load_config
 from casemate_sim.documents import documents, generate
+from casemate_sim.synthesis.budget import load_budget
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,7 +19,24 @@ def _listings(language):
             yield pytest.param(listing, id=f"{path.name}-{index}")
 
 
-@pytest.mark.parametrize("listing", list(_listings("toml")))
+TOML = list(_listings("toml"))
+CONFIGURATIONS = [each for each in TOML if "preset" in each.values[0]]
+BUDGETS = [each for each in TOML if each not in CONFIGURATIONS]
+
+
+def test_there_are_listings_to_load():
+    assert CONFIGURATIONS and BUDGETS
+
+
+@pytest.mark.parametrize("listing", BUDGETS)
+def test_budget_loads(listing, tmp_path):
+    (tmp_path / "budget.toml").write_text(listing)
+    for config, modes in tomllib.loads(listing).items():
+        for mode in modes:
+            load_budget(tmp_path / "budget.toml", config, mode)
+
+
+@pytest.mark.parametrize("listing", CONFIGURATIONS)
 def test_configuration_loads(listing, tmp_path):
     (tmp_path / "mine.toml").write_text(listing)
     config = load_config(tmp_path / "mine.toml")

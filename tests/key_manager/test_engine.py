@@ -191,6 +191,55 @@ def test_a_slot_that_fails_is_locked_for_its_domain_only(bench, engine):
     assert engine.status["slot_locked"]
 
 
+def tampered(bench, engine, policies):
+    """Create domains with policies, let each write a line, change all of them in DRAM."""
+    for domain, policy in policies.items():
+        assert engine.create(domain, policy=policy).policy is policy
+        assert bench.done(bench.write(domain, 8 * domain, bytes([domain]) * LINE_BYTES))[0] == OKAY
+        bench.memory[8 * domain * LINE_BYTES] = bytes(LINE_BYTES)
+    return lambda domain: bench.done(bench.read(domain, 8 * domain)) == (SLVERR, bytes(LINE_BYTES))
+
+
+def test_a_domain_may_lock_more_than_the_engine(bench, engine):
+    engine.set_policy(Policy.REPORT_ONLY)
+    refused = tampered(bench, engine, {5: Policy.REPORT_ONLY, 6: Policy.LOCK_DOMAIN})
+    assert refused(5) and not engine.locked_slots
+    assert refused(6) and bin(engine.locked_slots).count("1") == 1
+    assert not engine.status["engine_locked"]
+    # The other one goes on; a third one, which locks the engine, has to take its slot.
+    assert bench.done(bench.write(5, 41, bytes(LINE_BYTES)))[0] == OKAY
+    refused = tampered(bench, engine, {7: Policy.LOCK_ENGINE})
+    assert refused(7) and engine.status["engine_locked"]
+    assert engine.key_state is KeyState.ERASED
+
+
+def test_a_domain_may_not_lock_less_than_the_engine(bench, engine):
+    engine.set_policy(Policy.LOCK_DOMAIN)
+    refused = tampered(bench, engine, {5: Policy.REPORT_ONLY})
+    assert refused(5) and engine.status["slot_locked"]
+
+
+@pytest.mark.parametrize("policy", [Policy.REPORT_ONLY, Policy.LOCK_DOMAIN])
+def test_a_leaf_that_fails_locks_the_engine_if_a_domain_in_a_slot_locks(bench, engine, policy):
+    engine.set_policy(Policy.REPORT_ONLY)
+    for domain in (5, 6):
+        engine.create(domain, policy=policy if domain == 5 else Policy.REPORT_ONLY)
+        bench.done(bench.write(domain, 8 * domain, bytes(LINE_BYTES)))
+    engine.invalidate()
+    bench.memory[CONFIG.regions[1].base + 12 * LINE_BYTES] = bytes(LINE_BYTES)
+    assert bench.done(bench.read(6, 48)) == (SLVERR, bytes(LINE_BYTES))
+    assert engine.status["engine_locked"] == (policy is Policy.LOCK_DOMAIN)
+
+
+def test_a_policy_without_a_name_is_the_strictest_and_goes_with_its_domain(bench, engine):
+    engine.write("domain", domain=5, encrypt=1, authenticate=1, policy=3)
+    engine.write("domain_command", create=1)
+    assert engine.query(5).policy is Policy.LOCK_ENGINE
+    assert engine.rekey(5).policy is Policy.LOCK_ENGINE
+    engine.destroy(5)
+    assert engine.create(5).policy is Policy.REPORT_ONLY
+
+
 @pytest.mark.parametrize("cause", ["tamper", "tag"])
 def test_an_engine_that_is_locked_has_no_keys_any_more(bench, engine, cause):
     engine.create(5)

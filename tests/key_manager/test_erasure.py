@@ -1,24 +1,16 @@
-"""After an erasure no register, no wire and no RAM of the engine holds a piece of a key."""
+"""After an erasure no register, no wire and no RAM of the engine holds a piece of a key.
 
-from hashlib import sha256
+Nor does one hold what keys leave of a line: tweaks, pads, hashes, states of a cipher's rounds.
+"""
 
 import pytest
-from casemate.aes import field
 from casemate.alert.layouts import Policy
 from casemate.config import LINE_BYTES, CipherConfig, TreeConfig
 from casemate.top import Casemate
-from casemate_sim.model.keys import (
-    derive_domain_keys,
-    derive_engine_key,
-    kdf_context,
-    kdf_label,
-)
-from Crypto.Cipher import AES
-from engine_bench import CONFIG, OKAY, EngineBench
+from engine_bench import CONFIG, OKAY, SLVERR, EngineBench
 from inspected import Inspected
+from key_material import AES_BITS, NONCE, ROOT, held, of_domain, of_engine, of_line
 
-ROOT, NONCE = sha256(b"root").digest(), sha256(b"nonce").digest()[:16]
-WINDOW = 64
 RING = CipherConfig(pipelined=False, units=3)
 CONFIGS = {
     "iterative": CONFIG.replace(
@@ -30,136 +22,17 @@ CONFIGS["pipelined"] = CONFIGS["iterative"].replace(
     data_cipher=CipherConfig(rounds_per_stage=2), tweak_cipher=RING,
     tree=TreeConfig(cache_sets=1, cache_ways=2, walks=1, write_backs=1,
                     pad_cipher=CipherConfig(rounds_per_stage=2)))
+assert CONFIG.aes_bits == AES_BITS
 
 
-# -- what is secret ------------------------------------------------------------------------------
-
-
-def expanded(key):
-    """Round keys of a key (FIPS 197 section 5.2)."""
-    sbox, words = field.sbox(), [key[at:at + 4] for at in range(0, len(key), 4)]
-    size, rounds = len(words), len(words) + 6
-    constant = 1
-    while len(words) < 4 * (rounds + 1):
-        word = words[-1]
-        if len(words) % size == 0:
-            word = bytes(sbox[byte] for byte in word[1:] + word[:1])
-            word = bytes([word[0] ^ constant]) + word[1:]
-            constant = constant << 1 ^ (0x11B if constant & 0x80 else 0)
-        elif size > 6 and len(words) % size == 4:
-            word = bytes(sbox[byte] for byte in word)
-        words.append(bytes(a ^ b for a, b in zip(word, words[-size], strict=True)))
-    return [b"".join(words[at:at + 4]) for at in range(0, len(words), 4)]
-
-
-def times(a, b):
-    """Product in GF(2^8)."""
-    total = 0
-    while b:
-        total ^= a if b & 1 else 0
-        a = a << 1 ^ (0x11B if a & 0x80 else 0)
-        b >>= 1
-    return total
-
-
-def unmixed(block):
-    """InvMixColumns: as a decrypting cipher keeps its inner round keys."""
-    return bytes(
-        times(block[c + r], 14) ^ times(block[c + (r + 1) % 4], 11)
-        ^ times(block[c + (r + 2) % 4], 13) ^ times(block[c + (r + 3) % 4], 9)
-        for c in range(0, 16, 4) for r in range(4))
-
-
-def polynomial(block):
-    """A block as GHASH sees it: bit k is the coefficient of x^k."""
-    return int(f"{int.from_bytes(block, 'big'):0128b}"[::-1], 2)
-
-
-def multiply(a, b):
-    total = 0
-    while b:
-        total ^= a if b & 1 else 0
-        a = a << 1
-        a = a ^ (1 << 128 | 0x87) if a >> 128 else a
-        b >>= 1
-    return total
-
-
-def of_cipher(key):
-    """What an AES core keeps of a key."""
-    keys = expanded(key)
-    return [int.from_bytes(each, "little") for each in [*keys, *map(unmixed, keys[1:-1])]]
-
-
-def of_hash(key):
-    """What GHASH keeps of a key."""
-    subkey = AES.new(key, AES.MODE_ECB).encrypt(bytes(16))
-    powers = [polynomial(subkey)]
-    for _ in range(4):
-        powers.append(multiply(powers[-1], powers[0]))
-    ends = [multiply(polynomial((8 * size).to_bytes(8) + bytes(8)), powers[0])
-            for size in (64, 56)]
-    return [int.from_bytes(subkey, "little"), *powers, *ends]
-
-
-def of_domain(domain, generation=0):
-    keys = derive_domain_keys(ROOT, NONCE, domain, generation, CONFIG.aes_bits)
-    return {"K1": of_cipher(keys.K1), "K2": of_cipher(keys.K2), "K3": of_cipher(keys.K3),
-            "hash of K3": of_hash(keys.K3)}
-
-
-def of_engine():
-    cipher = AES.new(ROOT, AES.MODE_ECB)
-    key = derive_engine_key(ROOT, NONCE, CONFIG.aes_bits)
-    zero = cipher.encrypt(bytes(16))
-    doubled = int.from_bytes(zero, "big") << 1
-    doubled = (doubled ^ 0x87 if doubled >> 128 else doubled) & (1 << 128) - 1
-    firsts, prefixes = [], []
-    for name in ("K1", "K2", "K3", "K4"):
-        firsts.append(cipher.encrypt((1).to_bytes(4) + kdf_label(name) + b"\0"))
-        nonce = kdf_context(NONCE, 0, 0)[:16]
-        prefixes.append(cipher.encrypt(bytes(
-            a ^ b for a, b in zip(firsts[-1], nonce, strict=True))))
-    return {
-        "root key": [int.from_bytes(each, "little") for each in expanded(ROOT)],
-        "subkey of CMAC": [int.from_bytes(zero, "little"),
-                           int.from_bytes(doubled.to_bytes(16), "little")],
-        "first blocks": [int.from_bytes(each, "little") for each in firsts],
-        "prefixes": [int.from_bytes(each, "little") for each in prefixes],
-        "K4": of_cipher(key), "hash of K4": of_hash(key),
-    }
-
-
-def windows(secrets):
-    """Every 64 bits of a secret that begin at a byte, and what they are of."""
-    found = {}
-    for name, values in secrets.items():
-        for value in values:
-            for shift in range(0, 128 - WINDOW + 1, 8):
-                found[value >> shift & (1 << WINDOW) - 1] = name
-    found.pop(0, None)
-    return found
-
-
-def held(sim, secrets):
-    """Which secrets there is a piece of, and where."""
-    wanted, places = windows(secrets), {}
-    for where, width, value in sim.contents():
-        for shift in range(width - WINDOW + 1):
-            name = wanted.get(value >> shift & (1 << WINDOW) - 1)
-            if name is not None:
-                places.setdefault(name, set()).add(where)
-    return places
-
-
-# -- the tests -----------------------------------------------------------------------------------
+def bench_of(name):
+    return EngineBench(CONFIGS[name], Inspected(Casemate(CONFIGS[name])))
 
 
 @pytest.fixture(params=[pytest.param(each, marks=pytest.mark.verify)
                         for each in ("iterative", "pipelined")])
 def bench(request):
-    config = CONFIGS[request.param]
-    return EngineBench(config, Inspected(Casemate(config)))
+    return bench_of(request.param)
 
 
 def used(bench):
@@ -201,8 +74,7 @@ def test_no_key_is_left(bench):
 
 @pytest.mark.verify
 def test_a_locked_engine_has_no_key_left():
-    config = CONFIGS["iterative"]
-    bench = EngineBench(config, Inspected(Casemate(config)))
+    bench = bench_of("iterative")
     engine = used(bench)
     engine.set_policy(Policy.LOCK_ENGINE)
     bench.memory[40 * LINE_BYTES] = bytes(LINE_BYTES)
@@ -210,3 +82,62 @@ def test_a_locked_engine_has_no_key_left():
     for _ in range(200):
         bench.step()
     assert not held(bench.sim, of_domain(5) | of_domain(6) | of_engine())
+
+
+LEFT_CYCLES = 60
+"""From a line's end until nothing is left of it in this configuration, at most."""
+
+
+def line_of(bench, domain, line):
+    data = bytes([domain]) * LINE_BYTES
+    return of_line(domain, line, data, bench.memory[line * LINE_BYTES])
+
+
+def watched(bench, number, secrets, seen):
+    """Run until a request is answered, and a little longer; note what is seen meanwhile."""
+    cycle = 0
+    while number not in bench.results or cycle % 8:
+        if cycle % 3 == 0:
+            seen |= set(held(bench.sim, secrets))
+        bench.step()
+        cycle += 1
+    return bench.results.pop(number)
+
+
+def wait(bench, cycles=LEFT_CYCLES):
+    for _ in range(cycles):
+        bench.step()
+
+
+@pytest.mark.parametrize("name", [
+    "iterative", pytest.param("pipelined", marks=pytest.mark.verify)])
+def test_nothing_is_left_of_lines_that_are_done_or_dropped(name):
+    bench = bench_of(name)
+    engine = used(bench)
+    first, second = line_of(bench, 5, 40), line_of(bench, 6, 48)
+    wait(bench)
+    assert not held(bench.sim, first | second)
+
+    # The same secrets are found while the line is read.
+    seen = set()
+    assert watched(bench, bench.read(5, 40), first, seen)[0] == OKAY
+    assert seen == set(first)
+    wait(bench)
+    assert not held(bench.sim, first)
+
+    # A destruction while both domains have lines in flight.
+    bench.latency = 40
+    numbers = [bench.read(5, 40, id_=1), bench.read(6, 48, id_=2)]
+    wait(bench, 60)
+    engine.destroy(5)
+    assert bench.done(numbers[0])[0] in (OKAY, SLVERR)
+    assert bench.done(numbers[1]) == (OKAY, bytes([6]) * LINE_BYTES)
+    wait(bench)
+    assert not held(bench.sim, first | second)
+
+    number = bench.read(6, 48)
+    wait(bench, 70)
+    bench.step({"tamper": 1})
+    bench.done(number)
+    wait(bench, 100)
+    assert not held(bench.sim, first | second)

@@ -58,8 +58,10 @@ def test_before_the_boot_nothing_is_done_and_accesses_wait(bench):
 
 
 def test_a_domain_gets_its_keys_with_its_first_access_and_a_hit_does_not_wait(ready):
-    assert ready.command("CREATE", 5, (1, 0))[0] == "DONE"
+    created, shown, _ = ready.command("CREATE", 5, (1, 0))
     result, out, _ = ready.command("QUERY", 5)
+    assert created == "DONE" and all(
+        shown[name] == out[name] for name in out if name.startswith("outcome_entry"))
     assert (result, out["outcome_entry_created"], out["outcome_entry_encrypt"],
             out["outcome_entry_authenticate"], out["outcome_resident"],
             out["outcome_entry_generation"]) == ("DONE", 1, 1, 0, 0, 0)

@@ -37,6 +37,13 @@ def test_driver_is_preferred_to_inputs_that_it_drives():
     assert found.components()["engine.a"] == Usage(luts=1)
 
 
+def test_wires_behind_an_input_are_not_where_it_is_driven():
+    found = netlist({"$1": register(9, 1)}, {
+        "engine.state": net([1]), "engine.b.data": net([1], is_input=True),
+        "engine.b.address": net([1])})
+    assert found.owner("engine.b.address") == Owner("engine", "state")
+
+
 def test_what_is_known_as_an_input_only_comes_from_outside():
     found = netlist({"$1": register(9, 1)}, {"engine.a.data": net([1], is_input=True)})
     assert found.owner("engine.a.data") == Owner("engine", "data")

@@ -4,7 +4,7 @@ import gc
 import re
 
 import pytest
-from amaranth import Module
+from amaranth import Instance, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from casemate.config import FuseConfig, KeyManagerConfig, TreeConfig, preset
@@ -64,6 +64,27 @@ def test_a_constant_part_of_a_variable_is_driven_from_the_start():
     # A block without an input would never run.
     assert not re.search(r"always @\*\n +\S+ \[3:0\] = 4'h9;", verilog)
     assert re.search(r"always @\* begin\n +if \(\S+ \) begin end\n +\S+ ?\[3:0\] = 4'h9;", verilog)
+
+
+class Kept(wiring.Component):
+    """An instance that synthesis must not touch."""
+
+    def __init__(self):
+        super().__init__({"o": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        net = Signal(attrs={"keep": 1})
+        m.submodules.gate = Instance("LUT4", ("a", "keep", 1), ("o", "Z", net))
+        m.d.comb += self.o.eq(net)
+        return m
+
+
+def test_what_synthesis_must_keep_is_marked():
+    verilog = convert_verilog(Kept(), name="kept")
+    assert re.search(r"^ *\(\* keep = \S+ \*\)\n +wire net;", verilog, re.MULTILINE)
+    assert re.search(r"^ *\(\* keep = \S+ \*\)\n +LUT4 gate", verilog, re.MULTILINE)
+    assert "module_not_derived" not in verilog
 
 
 def test_the_text_does_not_depend_on_earlier_exports():

@@ -31,12 +31,13 @@ class BlockCipher(wiring.Component):
     interval: int
 
     def __init__(self, config: CipherConfig, *, aes_bits: int, direction: Direction, keys: int,
-                 tag: ShapeLike):
+                 tag: ShapeLike, erasable: bool = False):
         self._config = config
         self._rounds = {128: 10, 256: 14}[aes_bits]
         self._decrypt = direction is Direction.DECRYPT
         self._keys = keys
         self._tag = tag
+        self._erasable = erasable
         super().__init__({
             "i": In(stream.Signature(data.StructLayout(
                 {"block": 128, "key": range(keys), "tag": tag}))),

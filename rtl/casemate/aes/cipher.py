@@ -144,6 +144,8 @@ class IterativeCipher(BlockCipher):
         ]
         m.d.sync += done.eq(0)
         with m.If(step == 0):
+            if self._erasable:
+                m.d.sync += state.eq(0)
             with m.If(self.i.valid):
                 m.d.sync += [
                     step.eq(1), side.key.eq(self.i.payload.key), side.tag.eq(self.i.payload.tag),
@@ -157,8 +159,9 @@ class IterativeCipher(BlockCipher):
         return m
 
 
-def create_cipher(config: CipherConfig, *, aes_bits: int, direction: Direction, keys: int,
-                  tag: ShapeLike) -> PipelinedCipher | RingCipher | IterativeCipher:
+def create_cipher(
+        config: CipherConfig, *, aes_bits: int, direction: Direction, keys: int, tag: ShapeLike,
+        erasable: bool = False) -> PipelinedCipher | RingCipher | IterativeCipher:
     """Create the core that `config` describes.
 
     Parameters
@@ -173,6 +176,8 @@ def create_cipher(config: CipherConfig, *, aes_bits: int, direction: Direction, 
         Number of keys whose round keys are held; consecutive blocks may use different ones.
     tag:
         Shape of what accompanies a block unchanged.
+    erasable:
+        No register keeps a block's state for longer than ``latency`` cycles behind the block.
 
     Members
     -------
@@ -192,4 +197,5 @@ def create_cipher(config: CipherConfig, *, aes_bits: int, direction: Direction, 
     """
     kind = (PipelinedCipher if config.pipelined else
             RingCipher if config.units > 1 else IterativeCipher)
-    return kind(config, aes_bits=aes_bits, direction=direction, keys=keys, tag=tag)
+    return kind(config, aes_bits=aes_bits, direction=direction, keys=keys, tag=tag,
+                erasable=erasable)

@@ -1,13 +1,14 @@
 """Decides what a failure locks, which alerts it raises, and what the log says of it."""
 
-from amaranth import Module, Signal
-from amaranth.lib import fifo, stream, wiring
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.enum import EnumView
 from amaranth.lib.wiring import In, Out
 
 from ..config import LINE_BYTES, EngineConfig
 from ..engine.reports import ReportKind, report_layout
 from ..metadata.interface import Failure, failure_layout
-from .layouts import LogKind, Policy, log_layout
+from .layouts import LogKind, Policy, log_layout, strictest
 
 __all__ = ["Alert"]
 
@@ -37,6 +38,11 @@ class Alert(wiring.Component):
     Members
     -------
     policy: In(Policy)
+        Of the engine: what a failure locks at least.
+    policies: In(ArrayLayout(Policy, domain_slots)), resident: In(domain_slots)
+        With a key manager: of the domain in each slot, if it is ``resident``. A line's failure
+        counts under the stricter of the two; a leaf's or node's, which concerns every domain,
+        locks the engine unless all of them only report.
     report: In(stream.Signature(report_layout(config)))
         From the data path; always accepted.
     failure: In(stream.Signature(failure_layout(config)))
@@ -69,7 +75,9 @@ class Alert(wiring.Component):
             "access_error": Out(1), "integrity_error": Out(1), "bus_error": Out(1),
             "fatal_error": Out(1),
             "log": Out(stream.Signature(log_layout(config))), "log_lost": Out(1),
-            **({} if config.keys is None else {"keys_lost": In(1)}),
+            **({} if config.keys is None else {
+                "keys_lost": In(1), "resident": In(config.domain_slots),
+                "policies": In(data.ArrayLayout(Policy, config.domain_slots))}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -80,6 +88,8 @@ class Alert(wiring.Component):
         fatal = Signal()
         exhausted = Signal()
         report_only = Signal()
+        of_line, of_all = self._policies(m)
+        line_only = report_only if of_line is of_all else of_line == Policy.REPORT_ONLY
         m.d.comb += [
             report.ready.eq(1), failure.ready.eq(1),
             bad_line.eq(report.valid & (report.payload.kind == ReportKind.LINE)),
@@ -88,7 +98,7 @@ class Alert(wiring.Component):
                      failure.valid & failure.payload.fatal | self.keys_lost),
             exhausted.eq((report.valid & (report.payload.kind == ReportKind.EXHAUSTED))
                          | (failure.valid & (failure.payload.failure == Failure.EXHAUSTED))),
-            report_only.eq(self.policy == Policy.REPORT_ONLY),
+            report_only.eq(of_all == Policy.REPORT_ONLY),
         ]
         m.d.sync += [
             self.access_error.eq(report.valid & (report.payload.kind == ReportKind.ACCESS)),
@@ -102,13 +112,28 @@ class Alert(wiring.Component):
             m.d.sync += self.alert_fatal.eq(1)
 
         # An unknown policy counts as the strictest.
-        with m.If(bad_line & (self.policy == Policy.LOCK_DOMAIN)):
+        with m.If(bad_line & (of_line == Policy.LOCK_DOMAIN)):
             m.d.sync += self.lock.bit_select(report.payload.slot, 1).eq(1)
         with m.If(fatal | (bad_node & ~report_only)
-                  | (bad_line & ~report_only & (self.policy != Policy.LOCK_DOMAIN))):
+                  | (bad_line & ~line_only & (of_line != Policy.LOCK_DOMAIN))):
             m.d.sync += [self.lock_all.eq(1), self.lock.eq(~0)]
         self._fill_log(m)
         return m
+
+    def _policies(self, m: Module) -> "tuple[EnumView[Policy], EnumView[Policy]]":
+        """Return the policies under which the line that is reported counts, and a leaf or node."""
+        if self._config.keys is None:
+            return self.policy, self.policy
+        of_line, of_all = Signal(Policy), Signal(Policy)
+        strict = Signal()
+        m.d.comb += [
+            of_line.eq(strictest(self.policy, self.policies[self.report.payload.slot])),
+            strict.eq(Cat(
+                self.resident[slot] & (self.policies[slot] != Policy.REPORT_ONLY)
+                for slot in range(self._config.domain_slots)).any()),
+            of_all.eq(Mux(strict, Policy.LOCK_ENGINE, self.policy)),
+        ]
+        return of_line, of_all
 
     def _fill_log(self, m: Module) -> None:
         layout = log_layout(self._config)

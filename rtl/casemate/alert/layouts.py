@@ -1,10 +1,11 @@
 """Entries of the error log, and the policy."""
 
+from amaranth import Mux, Value
 from amaranth.lib import data, enum
 
 from ..config import DOMAIN_BITS, EngineConfig
 
-__all__ = ["LogKind", "Policy", "log_layout"]
+__all__ = ["LogKind", "Policy", "log_layout", "strictest"]
 
 
 class Policy(enum.Enum, shape=2):
@@ -16,6 +17,11 @@ class Policy(enum.Enum, shape=2):
     """The domain's slot for a line; the whole engine for a leaf or node, which concerns all."""
     REPORT_ONLY = 2
     """Nothing."""
+
+
+def strictest(one: enum.EnumView, other: enum.EnumView) -> Value:
+    """Return the policy of two that locks more."""
+    return Mux(one.as_value() < other.as_value(), one, other)
 
 
 class LogKind(enum.Enum, shape=3):

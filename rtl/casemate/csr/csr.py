@@ -1,7 +1,8 @@
 """The registers behind the AXI4-Lite port, wired to what they show and control."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, enum, fifo, stream, wiring
+from amaranth.lib.enum import EnumView
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..alert.layouts import LogKind, Policy, log_layout
@@ -121,11 +122,8 @@ class Csr(wiring.Component):
             locked.eq(self.locked_slots),
             registers.locked_slots_low.slots.eq(locked[:LITE_DATA_BITS]),
             registers.locked_slots_high.slots.eq(locked[LITE_DATA_BITS:]),
-            self.policy.eq(Policy.LOCK_ENGINE),
         ]
-        for policy in Policy:
-            with m.If(registers.policy.failure == policy.value):
-                m.d.comb += self.policy.eq(policy)
+        self._name_policy(m, registers.policy.failure, self.policy)
         sweep_done = self._sweep(m, registers)
         reclaim_done = self._reclaim(m, registers)
         log_overflow = self._log(m, registers)
@@ -147,6 +145,14 @@ class Csr(wiring.Component):
         m.d.sync += self.irq.eq(Cat(
             getattr(state, name) & getattr(enable, name) for name, _ in INTERRUPTS).any())
         return m
+
+    @staticmethod
+    def _name_policy(m: Module, field: Value, policy: EnumView) -> None:
+        """Show a field that software wrote as a policy; a value without a name is the strictest."""
+        m.d.comb += policy.eq(Policy.LOCK_ENGINE)
+        for each in Policy:
+            with m.If(field == each.value):
+                m.d.comb += policy.eq(each)
 
     def _sweep(self, m: Module, registers: object) -> Signal:
         """Send commands to the metadata cache; return the pulse at the end of one."""
@@ -196,11 +202,13 @@ class Csr(wiring.Component):
         command, sent, outcome = (
             registers.domain_command, self.domain_command, self.domain_outcome)
         current, start = choose_command(m, command, KeyCommand, sent.valid)
+        policy = Signal(Policy)
+        self._name_policy(m, registers.domain.policy, policy)
         with m.If(sent.ready):
             m.d.sync += sent.valid.eq(0)
         with m.If(start):
             m.d.sync += [
-                sent.valid.eq(1),
+                sent.valid.eq(1), sent.payload.policy.eq(policy),
                 *(sent.payload[name].eq(getattr(registers.domain, name))
                   for name in ("domain", "encrypt", "authenticate"))]
         m.d.comb += [
@@ -210,7 +218,7 @@ class Csr(wiring.Component):
             registers.domain_outcome.result.eq(outcome.result),
             registers.domain_outcome.resident.eq(outcome.resident),
             *(getattr(registers.domain_outcome, name).eq(outcome.entry[name])
-              for name in ("created", "encrypt", "authenticate")),
+              for name in ("created", "encrypt", "authenticate", "policy")),
             registers.domain_generation.generation.eq(outcome.entry.generation),
         ]
 

@@ -92,8 +92,8 @@ def _control() -> tuple[Register, ...]:
             read_field("alert_fatal", 1, 6, "Level of the pin."))),
         Register(name="policy", offset=0x18, text="What an integrity error locks.", fields=(
             Field(name="failure", bits=2, low=0, access=Access.LOCKABLE, reset=0,
-                  text="A failed leaf or node locks the engine under both locking policies. "
-                  "The value 3 counts as 0.",
+                  text="Of all domains; each may have one that locks more. A failed leaf or node "
+                  "locks the engine under both locking policies. The value 3 counts as 0.",
                   values=names_of(Policy)),
             Field(name="lock", bits=1, low=31, access=Access.SET_ONCE,
                   text="The policy cannot be changed any more."))),
@@ -196,7 +196,7 @@ def _reclaim() -> tuple[Register, ...]:
 
 def _keys() -> tuple[Register, ...]:
     texts = {
-        KeyCommand.CREATE: "Create the domain, in the given mode.",
+        KeyCommand.CREATE: "Create the domain, in the given mode, with the given policy.",
         KeyCommand.REKEY: "Give the domain new keys, when nothing of it is in flight any more. "
         "What it has written is lost.",
         KeyCommand.DESTROY: "Destroy the domain: erase its keys for ever.",
@@ -215,7 +215,11 @@ def _keys() -> tuple[Register, ...]:
             Field(name="encrypt", bits=1, low=16, access=Access.STORED,
                   text="Its mode, when it is created: its lines are encrypted."),
             Field(name="authenticate", bits=1, low=17, access=Access.STORED,
-                  text="They are authenticated."))),
+                  text="They are authenticated."),
+            Field(name="policy", bits=2, low=18, access=Access.STORED,
+                  text="When it is created: what an integrity error of its lines locks, if the "
+                  "register `policy` does not lock more. The value 3 counts as 0.",
+                  values=names_of(Policy)))),
         Register(name="domain_command", offset=0x54,
                  text="Commands about the domain; a write with one bit set, when none goes on.",
                  fields=tuple(
@@ -228,7 +232,8 @@ def _keys() -> tuple[Register, ...]:
             read_field("created", 1, 8, "There is such a domain."),
             read_field("encrypt", 1, 9, "Its mode: it is encrypted."),
             read_field("authenticate", 1, 10, "It is authenticated."),
-            read_field("resident", 1, 11, "Its keys are in a slot."))),
+            read_field("resident", 1, 11, "Its keys are in a slot."),
+            read_field("policy", 2, 12, "Its policy.", names_of(Policy)))),
         Register(name="domain_generation", offset=0x5C,
                  text="How often the domain's ID got new keys since reset.", fields=(
             read_field("generation", 32, 0, "0 for the first keys after reset."),)),

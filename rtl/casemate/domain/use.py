@@ -20,6 +20,8 @@ class SlotUse(wiring.Component):
         It gets an entry of its table.
     release_read: In(read_entries), release_write: In(write_entries)
         Entries that are done with.
+    read_used: Out(read_entries), write_used: Out(write_entries)
+        Entries from the cycle behind ``take`` on, until they are released.
     in_use: Out(domain_slots)
         Slots that have a burst or a line in flight: whose keys are needed.
     """
@@ -33,7 +35,8 @@ class SlotUse(wiring.Component):
         for name, entries in self._entries.items():
             members |= {
                 name: In(1), f"{name}_slot": In(range(self._slots)), f"take_{name}": In(1),
-                f"{name}_index": In(range(entries)), f"release_{name}": In(entries)}
+                f"{name}_index": In(range(entries)), f"release_{name}": In(entries),
+                f"{name}_used": Out(entries)}
         super().__init__(members | {"in_use": Out(self._slots)})
 
     def elaborate(self, platform: object) -> Module:
@@ -42,7 +45,7 @@ class SlotUse(wiring.Component):
         for name, entries in self._entries.items():
             slot, take = getattr(self, f"{name}_slot"), getattr(self, f"take_{name}")
             release, index = getattr(self, f"release_{name}"), getattr(self, f"{name}_index")
-            used = Signal(entries, name=f"{name}_used")
+            used = getattr(self, f"{name}_used")
             m.d.sync += used.eq((used & ~release) | Mux(take, 1 << index, 0))
             total |= Mux(getattr(self, name), 1 << slot, 0)
             for entry in range(entries):

@@ -99,10 +99,12 @@ class Core(wiring.Component):
         m.submodules.tweaks = tweaks = VersionedTweaks(config) if tree else Tweaks(config)
         m.submodules.decrypt = decrypt = XtsCipher(
             config.data_cipher, aes_bits=config.aes_bits, direction=Direction.DECRYPT,
-            lanes=config.lanes, keys=config.domain_slots, entries=2**config.entry_id_bits, tag=2)
+            lanes=config.lanes, keys=config.domain_slots, entries=2**config.entry_id_bits, tag=2,
+            erasable=config.keys is not None)
         m.submodules.encrypt = encrypt = XtsCipher(
             config.data_cipher, aes_bits=config.aes_bits, direction=Direction.ENCRYPT,
-            lanes=config.lanes, keys=config.domain_slots, entries=config.write_entries, tag=0)
+            lanes=config.lanes, keys=config.domain_slots, entries=config.write_entries, tag=0,
+            erasable=config.keys is not None)
 
         connect(m, flipped(self.host), host.axi)
         if not tree:
@@ -315,6 +317,9 @@ class Core(wiring.Component):
                 use.take_write.eq(collector.take), use.write_index.eq(write_table.free_index),
                 use.release_write.eq(write_table.written),
                 self.in_use.eq(use.in_use), self.loading.eq(authentication.loading),
+                blocks.decrypt.unused[:writes_from].eq(~use.read_used),
+                blocks.decrypt.unused[writes_from:].eq(~use.write_used),
+                blocks.encrypt.unused.eq(~use.write_used),
             ]
 
     @staticmethod

@@ -72,7 +72,7 @@ class VersionedTweaks(wiring.Component):
         use = data.StructLayout({"id": config.entry_id_bits, "decrypt": 1, "encrypt": 1})
         m.submodules.cipher = cipher = create_cipher(
             config.tweak_cipher, aes_bits=config.aes_bits, direction=Direction.ENCRYPT,
-            keys=config.domain_slots, tag=use)
+            keys=config.domain_slots, tag=use, erasable=config.keys is not None)
         wiring.connect(m, wiring.flipped(self.round_key), cipher.round_key)
 
         m.submodules.reads = reads = SyncFIFO(width=request.size, depth=config.read_entries)

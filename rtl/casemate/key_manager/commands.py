@@ -14,7 +14,7 @@ _LAST_GENERATION = 2**GENERATION_BITS - 1
 
 def command_states(m: Module, r: Registers, parts: Parts, command: stream.Interface,
                    outcome: Signal, locked: Signal) -> None:
-    """Write the states ``COMMAND``, ``CLOSE``, ``REKEY`` and ``REPLY``.
+    """Write the states from ``COMMAND`` to ``REPLY``.
 
     Parameters
     ----------
@@ -29,12 +29,13 @@ def command_states(m: Module, r: Registers, parts: Parts, command: stream.Interf
     with m.State("COMMAND"):
         m.d.sync += [r.slot.eq(table.found_slot), r.full.eq(1),
                      r.result.eq(KeyResult.DONE), r.after.eq(After.REPLY)]
-        m.next = "REPLY"
+        m.next = "SHOW"
         with m.If(~domains.possible):
             m.d.sync += r.result.eq(KeyResult.REFUSED)
         with m.Elif(given.command == KeyCommand.CREATE):
             m.d.comb += [following.created.eq(1), *(
-                following[name].eq(given[name]) for name in ("encrypt", "authenticate"))]
+                following[name].eq(given[name])
+                for name in ("encrypt", "authenticate", "policy"))]
             with m.If(entry.created):
                 m.d.sync += r.result.eq(KeyResult.EXISTS)
             with m.Elif(given.authenticate & (r.domain == 0)):
@@ -75,6 +76,10 @@ def command_states(m: Module, r: Registers, parts: Parts, command: stream.Interf
         with m.Elif(r.settle == SETTLE_CYCLES - 1):
             m.d.comb += domains.write.eq(1)
             m.next = "ERASE"
+    with m.State("SHOW"):  # the entry follows by two cycles
+        m.next = "SHOW AGAIN"
+    with m.State("SHOW AGAIN"):
+        m.next = "REPLY"
     with m.State("REPLY"):
         m.d.comb += command.ready.eq(1)
         m.d.sync += [outcome.result.eq(r.result), outcome.entry.eq(entry),

@@ -2,6 +2,7 @@
 
 from amaranth.lib import data, enum
 
+from ..alert.layouts import Policy
 from ..config import DOMAIN_BITS
 from .kdf import GENERATION_BITS
 
@@ -13,7 +14,7 @@ class KeyCommand(enum.Enum, shape=2):
     """What is done with a domain."""
 
     CREATE = 0
-    """It exists from now on, in the given mode. It owns nothing yet."""
+    """It exists from now on, in the given mode, with the given policy. It owns nothing yet."""
     REKEY = 1
     """It gets new keys; what it has written is lost."""
     DESTROY = 2
@@ -53,15 +54,17 @@ class KeyState(enum.Enum, shape=2):
 
 
 def domain_layout() -> data.StructLayout:
-    """Layout of what is known of a domain."""
+    """Layout of what is known of a domain; ``policy``: what its integrity errors lock at least."""
     return data.StructLayout({
-        "created": 1, "encrypt": 1, "authenticate": 1, "generation": GENERATION_BITS})
+        "created": 1, "encrypt": 1, "authenticate": 1, "policy": Policy,
+        "generation": GENERATION_BITS})
 
 
 def command_layout() -> data.StructLayout:
-    """Layout of a command. The mode counts for ``CREATE`` only."""
+    """Layout of a command. Mode and policy count for ``CREATE`` only."""
     return data.StructLayout({
-        "command": KeyCommand, "domain": DOMAIN_BITS, "encrypt": 1, "authenticate": 1})
+        "command": KeyCommand, "domain": DOMAIN_BITS, "encrypt": 1, "authenticate": 1,
+        "policy": Policy})
 
 
 def outcome_layout() -> data.StructLayout:

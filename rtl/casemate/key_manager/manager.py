@@ -1,10 +1,11 @@
 """The key manager: boots, gives domains their keys, and takes them away."""
 
 from amaranth import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..aes.signature import RoundKeyWrite
+from ..alert.layouts import Policy
 from ..config import EngineConfig
 from ..domain.slots import LookupSignature
 from ..engine.keys import KeyLoader
@@ -61,6 +62,8 @@ class KeyManager(wiring.Component):
         are erased: of the slots, or all of them.
     lock: Out(domain_slots)
         Slots whose lines in flight must be dropped, because their keys are gone.
+    policies: Out(ArrayLayout(Policy, domain_slots)), resident: Out(domain_slots)
+        See ``SlotTable``.
     alert: Out(1)
         A pulse: all keys are erased, because of ``tamper`` or because K2 equals K1.
     state: Out(KeyState)
@@ -91,6 +94,7 @@ class KeyManager(wiring.Component):
             "node_key": Out(RoundKeyWrite(1)),
             "in_use": In(slots), "loading": In(1),
             "locked": In(slots), "lock_all": In(1), "tamper": In(1), "lock": Out(slots),
+            "policies": Out(data.ArrayLayout(Policy, slots)), "resident": Out(slots),
             "alert": Out(1), "state": Out(KeyState), "engine_ready": In(1),
             "boot_cycles": Out(BOOT_COUNTER_BITS), "idle": Out(1),
         })
@@ -134,7 +138,9 @@ class KeyManager(wiring.Component):
             table.refuse_all.eq(r.dead), table.slot.eq(r.slot),
             table.find.eq(r.domain), domains.domain.eq(r.domain), domains.value.eq(r.following),
             table.setting.domain.eq(r.domain),
-            *(table.setting[name].eq(domains.entry[name]) for name in ("encrypt", "authenticate")),
+            *(table.setting[name].eq(domains.entry[name])
+              for name in ("encrypt", "authenticate", "policy")),
+            self.policies.eq(table.policies), self.resident.eq(table.resident),
             filler.i.payload.slot.eq(r.slot), filler.i.payload.domain.eq(r.domain),
             filler.i.payload.generation.eq(domains.entry.generation),
             eraser.i.payload.slot.eq(r.slot),

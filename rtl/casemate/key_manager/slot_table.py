@@ -4,6 +4,7 @@ from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..alert.layouts import Policy
 from ..config import DOMAIN_BITS, EngineConfig
 from ..domain.slots import LookupSignature
 
@@ -12,7 +13,8 @@ __all__ = ["SlotTable", "slot_set_layout"]
 
 def slot_set_layout() -> data.StructLayout:
     """Layout of what a slot is set to."""
-    return data.StructLayout({"domain": DOMAIN_BITS, "encrypt": 1, "authenticate": 1})
+    return data.StructLayout({
+        "domain": DOMAIN_BITS, "encrypt": 1, "authenticate": 1, "policy": Policy})
 
 
 class SlotTable(wiring.Component):
@@ -43,6 +45,9 @@ class SlotTable(wiring.Component):
         The slot's domain is unknown from the next cycle on; it is known again, as it was; it is
         another, as ``setting`` says.
     setting: In(slot_set_layout())
+    policies: Out(ArrayLayout(Policy, domain_slots)), resident: Out(domain_slots)
+        Of the domain that each slot was given to last; whether it is in the slot, or lines of it
+        still are.
     """
 
     def __init__(self, config: EngineConfig):
@@ -57,6 +62,7 @@ class SlotTable(wiring.Component):
             "find": In(DOMAIN_BITS), "found": Out(1), "found_slot": Out(range(slots)),
             "slot": In(range(slots)), "close": In(1), "reopen": In(1), "set": In(1),
             "setting": In(slot_set_layout()),
+            "policies": Out(data.ArrayLayout(Policy, slots)), "resident": Out(slots),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -88,7 +94,9 @@ class SlotTable(wiring.Component):
                 m.d.sync += refused.eq(0)
         self._choose(m, enabled, touched, wanted[0] | wanted[1])
 
+        m.d.comb += self.resident.eq(enabled | self.in_use)
         for slot, setting in enumerate(settings):
+            m.d.comb += self.policies[slot].eq(setting.policy)
             with m.If(enabled[slot] & (setting.domain == self.find)):
                 m.d.comb += [self.found.eq(1), self.found_slot.eq(slot)]
             with m.If(self.slot == slot):

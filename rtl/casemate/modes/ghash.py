@@ -52,7 +52,7 @@ class Ghash(wiring.Component):
     digit_bits:
         Bits per cycle of the multiplier that computes the powers: 1, 2, 4, 8 or 16.
     erasable:
-        Keys can be erased.
+        Keys can be erased, and nothing is kept of an item that is complete.
 
     Members
     -------
@@ -176,6 +176,8 @@ class Ghash(wiring.Component):
                 read.addr.eq(side.entry), write.addr.eq(side.entry),
                 write.en.eq(valid & ~side.last), write.data.eq(so_far),
             ]
+            if self._erasable:
+                m.d.comb += [write.en.eq(valid), write.data.eq(Mux(side.last, 0, so_far))]
             total = so_far
         if self._suffixes:
             m.d.comb += end.addr.eq(side.key * len(self._suffixes) + side.suffix)

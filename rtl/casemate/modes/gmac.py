@@ -14,6 +14,7 @@ from amaranth.lib.wiring import In, Out
 from ..aes.cipher import Direction, create_cipher
 from ..aes.signature import ERASE_ROUND, RoundKeyWrite
 from ..config import LINE_BYTES, CipherConfig
+from ..scrubber import scrub
 from .ghash import Ghash
 
 __all__ = ["COUNTER_BITS", "INDEX_BITS", "KIND_BITS", "Gmac"]
@@ -65,6 +66,7 @@ class Gmac(wiring.Component):
     erasable:
         A write of round ``ERASE_ROUND``, behind round keys that are all zero, erases a key's
         powers of H, whether they are complete or being computed, and makes it ``loaded`` again.
+        Pads and hashes become zero when their tag is out.
 
     Members
     -------
@@ -96,7 +98,8 @@ class Gmac(wiring.Component):
         self._tag = tag
         self._cipher = create_cipher(
             config, aes_bits=aes_bits, direction=Direction.ENCRYPT, keys=keys,
-            tag=data.StructLayout({"subkey": 1, "key": range(keys), "entry": range(entries)}))
+            tag=data.StructLayout({"subkey": 1, "key": range(keys), "entry": range(entries)}),
+            erasable=erasable)
         self._hash = Ghash(
             lanes=lanes, blocks=_BLOCKS, keys=keys, entries=entries, stages=stages, tag=tag,
             erasable=erasable,
@@ -256,6 +259,14 @@ class Gmac(wiring.Component):
             m.d.sync += hash_there.bit_select(pad_entry, 1).eq(0)
         with m.Elif(pad):
             m.d.sync += pad_there.bit_select(pad_entry, 1).eq(1)
+        if self._erasable:
+            waiting = Signal(self._entries)  # in the queue of those whose pad came last
+            m.d.sync += waiting.eq(
+                (waiting & ~Mux(late.r_en & late.r_rdy, 1 << late.r_data, 0))
+                | Mux(late.w_en, 1 << pad_entry, 0))
+            scrub(m, pad_write, ~(pad_there | waiting), busy=pad, name="pad_scrubber")
+            scrub(m, hash_write, ~(hash_there | waiting), busy=hashed.valid & ~direct,
+                  name="hash_scrubber")
         # Items of one row may finish in every cycle: a gap lets the late ones out.
         one_row = self._hash.interval == 1
         m.d.comb += self.row.ready.eq(~late.r_rdy if one_row else 1)

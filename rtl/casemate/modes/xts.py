@@ -13,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 from ..aes.cipher import Direction, create_cipher
 from ..aes.signature import RoundKeyWrite
 from ..config import LINE_BYTES, CipherConfig
+from ..scrubber import scrub
 
 __all__ = ["TweakWrite", "XtsCipher", "multiply_by_alpha"]
 
@@ -70,6 +71,8 @@ class XtsCipher(wiring.Component):
         Number of tweaks that are held.
     tag:
         Shape of what accompanies a row unchanged.
+    erasable:
+        Tweaks of lines that are done with become zero.
 
     Members
     -------
@@ -80,6 +83,8 @@ class XtsCipher(wiring.Component):
         Results, in the order of the rows.
     tweak: In(TweakWrite(entries))
         The tweak of a line, encrypted under K2.
+    unused: In(entries)
+        With ``erasable`` only: no row of the entry's line is still to come, or inside.
     round_key: In(RoundKeyWrite(keys))
         Round keys of K1, for all lanes.
     """
@@ -88,7 +93,8 @@ class XtsCipher(wiring.Component):
     o: stream.Interface
 
     def __init__(self, config: CipherConfig, *, aes_bits: int, direction: Direction, lanes: int,
-                 keys: int, entries: int, tag: ShapeLike):
+                 keys: int, entries: int, tag: ShapeLike, erasable: bool = False):
+        self._erasable = erasable
         self._lanes = lanes
         self._keys = keys
         self._entries = entries
@@ -96,7 +102,7 @@ class XtsCipher(wiring.Component):
             {"row": range(_BLOCKS // lanes), "entry": range(entries), "tag": tag})
         self._ciphers = [
             create_cipher(config, aes_bits=aes_bits, direction=direction, keys=keys,
-                          tag=self._side if lane == 0 else 0)
+                          tag=self._side if lane == 0 else 0, erasable=erasable)
             for lane in range(lanes)
         ]
         fields = {"data": 128 * lanes, "row": range(_BLOCKS // lanes), "entry": range(entries),
@@ -106,6 +112,7 @@ class XtsCipher(wiring.Component):
             "o": Out(stream.Signature(data.StructLayout(fields), always_ready=True)),
             "tweak": In(TweakWrite(entries)),
             "round_key": In(RoundKeyWrite(keys)),
+            **({"unused": In(entries)} if erasable else {}),
         })
 
     @property
@@ -134,6 +141,9 @@ class XtsCipher(wiring.Component):
             write.data.eq(self.tweak.value),
             before.addr.eq(self.i.payload.entry), behind.addr.eq(first.o.payload.tag.entry),
         ]
+
+        if self._erasable:
+            scrub(m, write, self.unused, busy=self.tweak.valid, name="scrubber")
 
         whitened_valid = Signal()
         whitened = Signal(128 * self._lanes, reset_less=True)

@@ -63,7 +63,7 @@ class HostileSupervisor:
         self._taken: set[range] = set()
         self._images: list[dict[int, bytes]] = []
         for domain in (VICTIM, OWN):
-            self.engine.create(domain)
+            self.engine.create(domain, policy=random.choice(tuple(Policy)))
         for line in self.lines:
             self._victim_writes(line)
 

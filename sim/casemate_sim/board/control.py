@@ -162,7 +162,8 @@ class Control(wiring.Component):
             self.settings.domain.eq(registers.player_owner.domain),
             self.player_claim.eq(registers.player_owner.claim),
         ]
-        with m.If(self.reset):
+        # A run that is over does not go on when the trace becomes longer.
+        with m.If(self.reset | self.done):
             m.d.sync += self.run.eq(0)
         with m.Elif(start):
             m.d.sync += self.run.eq(1)

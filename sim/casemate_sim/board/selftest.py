@@ -17,7 +17,7 @@ from casemate_sim.fuses.driver import Fuses
 from casemate_sim.steps import Step
 from casemate_sim.workload import Workload, generate
 
-__all__ = ["STEPS", "SelfTest"]
+__all__ = ["LAST_STEP", "STEPS", "SelfTest"]
 
 _DEVICE, _SERIAL = b"self-test board.", b"00000001"
 _SHARE = bytes(range(0x80, 0xA0))
@@ -37,15 +37,20 @@ class SelfTest:
     ----------
     board:
         The board. Whatever it did before is gone afterwards.
+    open_case:
+        Do `LAST_STEP`, too.
 
     Attributes
     ----------
+    planned:
+        Titles and steps of this test.
     run:
         The run of the trace, once it is over.
     """
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, *, open_case: bool = False) -> None:
         self.board = board
+        self.planned = (*STEPS, LAST_STEP) if open_case else STEPS
         self.run: Run | None = None
 
     def steps(self) -> Iterator[Step]:
@@ -53,7 +58,7 @@ class SelfTest:
 
         What goes wrong with the line itself is raised: it says nothing of the board.
         """
-        for title, act in STEPS:
+        for title, act in self.planned:
             step, before = Step(title), self.board.cycles
             try:
                 act(self, step)
@@ -219,7 +224,16 @@ class SelfTest:
         step.check("the keys are gone", board.engine.key_state is KeyState.ERASED)
         step.check("its owner gets an error and zeros", board.read_line(_OWNER, 0) == _REFUSED)
         board.open_case(False)
-        self._protected(step, "after a reset with the case closed")
+        board.reset()
+        fuses = Fuses(board.engine)
+        try:
+            fuses.wait_until_checked()
+            started = fuses.life_cycle is LifeCycle.PRODUCTION and board.engine.key_state \
+                is not KeyState.ERASED
+        except DriverError:
+            started = False
+        step.check("the root key is burnt: closed and reset, the device has no keys", not started)
+        step.check("and its owner gets nothing", board.read_line(_OWNER, 0) == _REFUSED)
 
 
 STEPS: tuple[tuple[str, Callable[[SelfTest, Step], None]], ...] = (
@@ -230,6 +244,8 @@ STEPS: tuple[tuple[str, Callable[[SelfTest, Step], None]], ...] = (
     ("A trace is played", SelfTest._trace),
     ("Somebody changes a bit of memory", SelfTest._inject),
     ("Somebody puts back what memory held before", SelfTest._replay),
-    ("Somebody opens the case", SelfTest._open_case),
 )
 """Titles and steps, in order."""
+
+LAST_STEP = ("Somebody opens the case", SelfTest._open_case)
+"""A step behind which the board has no root key until its FPGA is configured again."""

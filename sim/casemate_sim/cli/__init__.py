@@ -17,6 +17,7 @@ from casemate_sim.cli import (
     convert,
     export,
     fuse,
+    litex,
     package,
     record,
     report,
@@ -53,6 +54,7 @@ app.command("synth")(synth.synth)
 app.add_typer(board.commands, name="board")
 app.add_typer(config.commands, name="config")
 app.add_typer(fuse.commands, name="fuse")
+app.add_typer(litex.commands, name="litex")
 
 
 def _print_version(wanted: bool) -> None:

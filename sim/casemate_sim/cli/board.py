@@ -128,6 +128,9 @@ def selftest(
     simulate: Annotated[bool, typer.Option(
         "--simulate", help="Test a board that is simulated for it instead.")] = False,
     config: _Config = "tiny",
+    open_case: Annotated[bool, typer.Option(
+        "--open-case", help="Let somebody open the case at the end: that burns the root key, and "
+        "the board is of no use until its FPGA is configured again.")] = False,
     timeout: Annotated[float | None, typer.Option(
         min=0.1, metavar="SECONDS", help="How long to wait for an answer: 3 by default, 60 of a "
         "board that is simulated for it.", show_default=False)] = None,
@@ -136,7 +139,7 @@ def selftest(
     """Test a board through its serial line, step by step.
 
     Is it this bitstream; root key, boot, a domain and its memory, a trace, a bit of memory that
-    somebody changes, a memory that somebody puts back, a case that somebody opens.
+    somebody changes, old memory that somebody puts back.
 
     Exit code 0: everything was as it must be; 1: something was not, and that is the last step; 2:
     there is no such port, no board, or another bitstream.
@@ -148,7 +151,7 @@ def selftest(
     chosen = _board_config(config)
     if port is not None:
         with open_port(port, baud=chosen.baud, timeout=timeout or TIMEOUT_SECONDS) as transport:
-            _selftest(transport, chosen, json)
+            _selftest(transport, chosen, open_case, json)
         return
     from casemate_sim.board.simulation import BoardSimulation, served, simulated
 
@@ -157,21 +160,21 @@ def selftest(
         simulation = BoardSimulation(chosen)
     with served(simulation) as name, open_port(
             name, timeout=timeout or _SIMULATED_SECONDS) as transport:
-        _selftest(transport, chosen, json)
+        _selftest(transport, chosen, open_case, json)
 
 
-def _selftest(transport, config: BoardConfig, json: bool) -> None:
+def _selftest(transport, config: BoardConfig, open_case: bool, json: bool) -> None:
     from casemate_sim.board.driver import Board
-    from casemate_sim.board.selftest import STEPS, SelfTest
+    from casemate_sim.board.selftest import SelfTest
 
     console, steps = Console(highlight=False), []
-    test = SelfTest(Board(transport, config))
+    test = SelfTest(Board(transport, config), open_case=open_case)
     with _status("testing"):
         for step in test.steps():
             steps.append(step)
             if not json:
                 show_step(console, len(steps), step)
-    ok, verdict = verdict_of(steps, len(STEPS))
+    ok, verdict = verdict_of(steps, len(test.planned))
     if json:
         print_json({"schema": "casemate.board_selftest/1", "ok": ok, "config": config.engine.name,
                     "config_digest": config.engine.digest, "clock_hertz": config.clock_hertz,

@@ -28,7 +28,7 @@ from casemate_sim.config_file import find_config
 from casemate_sim.cpu.program import Program, find_program, shipped
 from casemate_sim.cpu.strike import STRIKES, Strike, target_of
 from casemate_sim.dram.timing import PRESETS as TIMINGS
-from casemate_sim.modes import MODES
+from casemate_sim.modes import MODES, with_tree
 from casemate_sim.toolchain import ToolError
 
 __all__ = ["boot"]
@@ -49,12 +49,13 @@ def boot(
         "none.")] = "vexriscv",
     config: Annotated[str, typer.Option(
         metavar="PRESET|FILE", help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML file; "
-        "its data window becomes the program's memory.")] = "tiny",
+        "its data window becomes the program's memory, and it gets a tree if it has none, in all "
+        "modes.")] = "tiny",
     dram: Annotated[str, typer.Option(
         metavar="PRESET", help=f"The DRAM: {', '.join(TIMINGS)}.")] = "ddr3-1066",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the keys.")] = 0,
     limit: Annotated[int, typer.Option(
-        min=1, metavar="N", help="Cycles after which the program is given up.")] = 1_000_000_000,
+        min=1, metavar="N", help="Cycles after which the program is given up.")] = 100_000_000,
     attack: Annotated[str | None, typer.Option(
         metavar="NAME", help=f"Attack DRAM while the program runs: {', '.join(STRIKES)}.",
         rich_help_panel=_ATTACK, show_default=False)] = None,
@@ -79,7 +80,8 @@ def boot(
     Examples: `casemate boot sha256`; `casemate boot quicksort --mode all`;
     `casemate boot chase --attack flip_data --at 100000`.
     """
-    engine, timing = find_config(config), timing_of(dram)
+    # What a mode costs must not be mixed with what hardware it could do without.
+    engine, timing = with_tree(find_config(config)), timing_of(dram)
     modes = _modes(mode or ["full"])
     if json != STDOUT:
         check_output(None if json is None else Path(json), "--json")

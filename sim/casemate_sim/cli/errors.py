@@ -64,6 +64,8 @@ def expected_code(error: Exception) -> int | None:
     from casemate_sim.sweep.plan import SweepError
     from casemate_sim.sweep.runner import SchedulerError
     from casemate_sim.sweep.work import ParameterError
+    from casemate_sim.synthesis.budget import BudgetError
+    from casemate_sim.synthesis.devices import DeviceError
     from casemate_sim.trace import TraceError
     from casemate_sim.traffic import TrafficError
     from casemate_sim.workload import WorkloadError
@@ -72,10 +74,11 @@ def expected_code(error: Exception) -> int | None:
         return MISSING_TOOL
     if isinstance(error, (AdapterError, SimulationError)):
         return FAULT
-    if isinstance(error, (InputError, ConfigError, CacheError, DriverError, DumpError, FuseError,
-                          MaterialError, PackageError, PageError, ParameterError, ProgramError,
-                          RecordError, SchedulerError, SizeError, SweepError, TraceError,
-                          TrafficError, TrialError, WorkloadError, OSError)):
+    if isinstance(error, (
+            InputError, BudgetError, ConfigError, CacheError, DeviceError, DriverError, DumpError,
+            FuseError, MaterialError, PackageError, PageError, ParameterError, ProgramError,
+            RecordError, SchedulerError, SizeError, SweepError, TraceError, TrafficError,
+            TrialError, WorkloadError, OSError)):
         return BAD_INPUT
     return None
 

@@ -9,13 +9,14 @@ import typer
 from casemate.config import PRESETS
 from rich.console import Console
 
-from casemate_sim.cli.errors import BAD_INPUT, FAULT, INTERRUPTED, InputError, complain
+from casemate_sim.cli.errors import BAD_INPUT, FAULT, INTERRUPTED, complain
 from casemate_sim.cli.inputs import check_output
 from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.cli.sim import Mode
 from casemate_sim.config_file import config_dict, find_config
 from casemate_sim.modes import config_of_mode, with_fuses
-from casemate_sim.synthesis.devices import DeviceError, Target, find_device
+from casemate_sim.synthesis.budget import load_budget
+from casemate_sim.synthesis.devices import Target, find_device
 
 __all__ = ["synth"]
 
@@ -49,6 +50,10 @@ def synth(
         min=1, metavar="N", help="The first of the seeds.", rich_help_panel=_PLACEMENT)] = 1,
     jobs: Annotated[int, typer.Option(
         min=1, metavar="N", help="Placements at a time.", rich_help_panel=_PLACEMENT)] = 1,
+    budget: Annotated[Path | None, typer.Option(
+        metavar="FILE", help="Compare with the table `[CONFIG.MODE]` of a TOML file: the most "
+        "`luts`, `registers`, `block_rams` and `dsps`, the least `fmax_mhz`.",
+        rich_help_panel=_OUTPUT, show_default=False)] = None,
     depth: Annotated[int, typer.Option(
         min=0, metavar="N", help="Levels of components below the engine that are shown.",
         rich_help_panel=_OUTPUT)] = 1,
@@ -64,7 +69,7 @@ def synth(
     Yosys and nextpnr from the Python environment do the work. Devices have fewer pins than the
     engine has ports: it stands between two shift registers, which are counted, and shown apart.
     Results are remembered, each seed for itself; Ctrl-C keeps those that finished. Exit code 1: the
-    engine does not fit.
+    engine does not fit, or is over its budget.
 
     Examples: `casemate synth --config tiny --device LFE5U-25F --seeds 5 --jobs 2`;
     `casemate synth --seeds 0 --depth 2`.
@@ -72,12 +77,10 @@ def synth(
     engine = config_of_mode(find_config(config), mode.value)
     if fuses:
         engine = with_fuses(engine)
-    try:
-        chip = find_device(device)
-        target = Target(device=chip, package=package or chip.packages[0],
-                        grade=grade or chip.grades[0], frequency_mhz=frequency)
-    except DeviceError as error:
-        raise InputError(str(error)) from None
+    chip = find_device(device)
+    target = Target(device=chip, package=package or chip.packages[0],
+                    grade=grade or chip.grades[0], frequency_mhz=frequency)
+    limits = None if budget is None else load_budget(budget, engine.name, mode.value)
     if json != STDOUT:
         check_output(None if json is None else Path(json), "--json")
     check_output(plot, "--plot", (".png", ".svg", ".pdf"))
@@ -103,8 +106,11 @@ def synth(
     for table in tables(result, depth):
         console.print(table)
     console.print(verdict(result), highlight=False, markup=False, soft_wrap=True)
+    compared = [] if limits is None else limits.check(result)
+    for line in compared:
+        console.print(line, highlight=False, markup=False)
     write_result(json, {"schema": "casemate.synth/1", "config": config_dict(engine),
-                        **result.as_dict()})
+                        **result.as_dict(), "budget": compared})
     if plot is not None:
         try:
             draw_implementation(result, plot, depth)
@@ -115,5 +121,5 @@ def synth(
     if result.interrupted:
         complain("interrupted; the seeds that finished are above, and remembered")
         raise typer.Exit(INTERRUPTED)
-    if result.failure is not None:
+    if result.failure is not None or (limits is not None and not limits.holds(result)):
         raise typer.Exit(FAULT)

@@ -20,7 +20,7 @@ from casemate_sim.cpu.program import MEMORY_BYTES, Program
 from casemate_sim.cpu.strike import Strike
 from casemate_sim.dram.timing import DramTiming, timing_preset
 from casemate_sim.model.engine import GoldenEngine
-from casemate_sim.modes import AUTHENTICATED, MODES, encrypts, with_tree
+from casemate_sim.modes import AUTHENTICATED, MODES, config_of_mode, encrypts
 from casemate_sim.native.model import SimulationError
 from casemate_sim.tenant import DOMAIN, keys_of_seed, open_domain
 from casemate_sim.toolchain import package_versions, toolchain
@@ -34,7 +34,7 @@ BUS_ERROR_CODE = 135
 """Exit code of the shipped programs when a bus error trapped; see programs/casemate.h."""
 
 _STEP_SECONDS = 0.2
-_LIMIT = 1_000_000_000
+_LIMIT = 100_000_000
 
 BootProgress = Callable[[int, float, bytes], None]
 """Called at least twice a second with cycles, wall seconds and what the program wrote since."""
@@ -60,8 +60,9 @@ class BootResult:
         In ``integrity`` and ``full``: the engine's statistics registers by name.
     alarms:
         What the engine complained of.
-    wall_seconds, cycles_per_second, build_seconds:
-        Speed of the simulation; building the model and sealing the memory count apart.
+    wall_seconds, processor_seconds, cycles_per_second, build_seconds:
+        Speed of the simulation, in wall seconds and in those that its thread had a processor;
+        building the model and sealing the memory count apart.
     versions:
         Tools and packages.
     interrupted:
@@ -82,6 +83,7 @@ class BootResult:
     metadata: Mapping[str, int] | None
     alarms: tuple[str, ...]
     wall_seconds: float
+    processor_seconds: float
     cycles_per_second: float
     build_seconds: float
     versions: Mapping[str, str]
@@ -103,13 +105,12 @@ class BootResult:
 
 
 def machine_config(config: EngineConfig) -> EngineConfig:
-    """Return a configuration with a tree, and the memory that the shipped programs are linked for.
+    """Return a configuration with the memory that the shipped programs are linked for.
 
-    A larger memory would only take longer to seal. Keys are set at ports. All modes run on the same
-    engine, so that what a mode costs is not mixed with what it needs no hardware for.
+    A larger one would only take longer to seal. Keys are set at ports.
     """
-    return with_tree(config.replace(
-        data_bytes=MEMORY_BYTES, data_base=0, leaf_base=None, node_bases=None, keys=None))
+    return config.replace(
+        data_bytes=MEMORY_BYTES, data_base=0, leaf_base=None, node_bases=None, keys=None)
 
 
 def boot(
@@ -126,7 +127,8 @@ def boot(
     core:
         Name of the core, one of ``cores.CORES``.
     config:
-        The engine's configuration, see `machine_config`.
+        The engine's configuration, see `machine_config`. It gets a tree if it has none and the mode
+        needs one; to compare modes on the same hardware, give one that has it (`with_tree`).
     mode:
         ``"bare"`` (no engine), ``"plain"``, ``"xts"``, ``"integrity"`` or ``"full"``. The engine
         only reports what does not verify: one that locked itself, or the domain, would leave the
@@ -164,7 +166,7 @@ def boot(
     if mode not in MODES:
         raise ValueError(f"no mode is called {mode!r}; there are {', '.join(MODES)}")
     timing = timing_preset(dram) if isinstance(dram, str) else dram
-    config = machine_config(config)
+    config = config_of_mode(machine_config(config), mode)
     memory = program.memory(config)
     started = time.monotonic()
     simulation = CpuSimulation(build_library(
@@ -186,6 +188,7 @@ def boot(
             code=simulation.code if run.over else None, output=bytes(run.output),
             cycles=simulation.cycles, strike=None if strike is None else strike.as_dict(),
             metadata=metadata, alarms=alarms, wall_seconds=run.seconds,
+            processor_seconds=run.processor_seconds,
             cycles_per_second=simulation.cycles / max(run.seconds, 1e-9),
             build_seconds=build_seconds, interrupted=run.interrupted,
             versions=toolchain().versions | package_versions(
@@ -225,7 +228,7 @@ class _Run:
         self._simulation = simulation
         self._progress = progress
         self.output = bytearray()
-        self.seconds = 0.0
+        self.seconds = self.processor_seconds = 0.0
         self.over = self.interrupted = False
 
     def go(self, limit: int, strike: Callable[[int], int | None] | None) -> None:
@@ -238,10 +241,11 @@ class _Run:
         try:
             while not self.over and self._simulation.cycles < limit:
                 ahead = min(limit, limit if due is None else due) - self._simulation.cycles
-                begun = time.monotonic()
+                begun, worked = time.monotonic(), time.thread_time()
                 self.over = self._simulation.run(min(step, ahead))
                 elapsed = time.monotonic() - begun
                 self.seconds += elapsed
+                self.processor_seconds += time.thread_time() - worked
                 if strike is not None and self._simulation.cycles == due:
                     due = strike(due)
                 written = self._simulation.output()

@@ -68,6 +68,7 @@ class FuseDevice:
 
     def look(self) -> list[int]:
         """Switch off, and return the content of the fuses."""
+        self.off()  # a bit that was being programmed is written, or not, before the first look
         results = self._native.run([{"address": min(address, WORDS - 1)}
                                     for address in range(WORDS + 2)], names=("look",))
         self._content = [result["look"] for result in results[1:WORDS + 1]]

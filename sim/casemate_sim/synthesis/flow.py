@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +49,21 @@ class Design:
         For people; letters, digits and _.
     rtlil:
         The design with a top module ``top`` and the lines of the source.
+    verilog:
+        Texts of Verilog files whose modules it instantiates, by the files' names.
     """
 
     name: str
     rtlil: str
+    verilog: Mapping[str, str] = field(default_factory=dict)
 
 
-def design_of(component: wiring.Component, name: str) -> Design:
-    """Return a component between two shift registers."""
+def design_of(component: wiring.Component, name: str,
+              verilog: Mapping[str, str] | None = None) -> Design:
+    """Return a component, and the Verilog that it instantiates, between two shift registers."""
     from amaranth.back import rtlil
 
-    return Design(name, rtlil.convert(ShiftedPins(component), name="top"))
+    return Design(name, rtlil.convert(ShiftedPins(component), name="top"), verilog or {})
 
 
 @dataclass(frozen=True)
@@ -174,16 +178,19 @@ def synthesize(design: Design, family: Family, tools: Tools) -> Path:
         If Yosys fails.
     """
     rtlil = without_sources(design.rtlil)
-    commands = ("read_rtlil design.il", f"setattr -set {INPUT} 1 i:*", *family.synthesis,
+    # A loop's variable is no latch, although some write it in a way that would make it one.
+    commands = (*(f"read_verilog -nolatches {name}" for name in design.verilog),
+                "read_rtlil design.il",
+                f"setattr -set {INPUT} 1 i:*", *family.synthesis,
                 f"write_json {_NETLIST}")
 
     def build(folder: Path) -> None:
-        (folder / "design.il").write_text(rtlil)
+        for name, text in {**design.verilog, "design.il": rtlil}.items():
+            (folder / name).write_text(text)
         (folder / "design.ys").write_text("\n".join(commands))
-        tools.run("yosys", [sys.executable, "-m", "casemate_sim.synthesis.yosys", "design.ys"],
-                  folder)
+        tools.run("yosys", [sys.executable, "-m", "casemate_sim.yosys", "-q", "design.ys"], folder)
 
-    key = digest_of(rtlil, commands, package_versions("pyosys"))
+    key = digest_of(rtlil, dict(design.verilog), commands, package_versions("pyosys"))
     return cached(f"netlist-{design.name}", key, build) / _NETLIST
 
 

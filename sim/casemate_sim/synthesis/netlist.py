@@ -40,6 +40,11 @@ class Owner:
 _NOBODY = Owner("", "")
 
 
+def _within(component: str, other: str) -> bool:
+    """Return whether a component is another or below it."""
+    return component == other or not other or component.startswith(f"{other}.")
+
+
 class Netlist:
     """What Yosys wrote as JSON.
 
@@ -70,7 +75,9 @@ class Netlist:
         self._owners: dict[int | str, Owner | None] = {}
 
     def _read_names(self, names: Mapping[str, Any]) -> None:
-        ranks: dict[int | str, tuple[object, ...]] = {}
+        """Find out what each bit is called where it is driven."""
+        entered: dict[int | str, set[str]] = defaultdict(set)
+        wires: list[tuple[str, str, list[int | str]]] = []
         for name, net in names.items():
             bits = net["bits"]
             offset = net.get("offset", 0)
@@ -79,15 +86,23 @@ class Netlist:
             if net["hide_name"]:
                 continue
             component = self._component(name)
-            signal = name[len(component):].lstrip(".")
-            # What drives it is where the name is no input's; of several, the innermost. With no
-            # such name left, it is outside the component that it goes into.
-            is_input = INPUT in net["attributes"]
-            rank = (is_input, -component.count("."), not component, len(name), name)
-            owner = Owner(component.rpartition(".")[0] if is_input else component, signal)
+            wires.append((component, name[len(component):].lstrip("."), bits))
+            if INPUT in net["attributes"]:
+                for bit in bits:
+                    entered[bit].add(component)
+        ranks: dict[int | str, tuple[object, ...]] = {}
+        for component, signal, bits in wires:
             for bit in bits:
+                # It is driven outside the components that it goes into; of several names that are
+                # left, the innermost is where.
+                inside = any(_within(component, user) for user in entered[bit])
+                rank = (inside, -component.count("."), not component, len(signal), component,
+                        signal)
                 if bit not in ranks or rank < ranks[bit]:
-                    ranks[bit], self._named[bit] = rank, owner
+                    ranks[bit] = rank
+                    self._named[bit] = Owner(
+                        min(entered[bit], key=len).rpartition(".")[0] if inside else component,
+                        signal)
 
     def _component(self, name: str) -> str:
         """Return the longest path of a component that `name` begins with."""

@@ -6,7 +6,7 @@ import pytest
 from amaranth.sim import Simulator
 from casemate.alert.alert import Alert
 from casemate.alert.layouts import LogKind, Policy
-from casemate.config import TreeConfig, preset
+from casemate.config import KeyManagerConfig, TreeConfig, preset
 from casemate.engine.reports import ReportKind
 from casemate.metadata.interface import Failure
 
@@ -22,8 +22,8 @@ LOGGED = {ReportKind.ACCESS: LogKind.ACCESS, ReportKind.LINE: LogKind.LINE,
           Failure.BUS_ERROR: LogKind.BUS, Failure.EXHAUSTED: LogKind.COUNTER}
 
 
-def run(scenario):
-    dut = Alert(CONFIG)
+def run(scenario, config=CONFIG):
+    dut = Alert(config)
 
     async def bench(ctx):
         await scenario(dut, ctx)
@@ -165,3 +165,41 @@ def test_random_failures_of_both_sources(seed):
         assert taken + 2 * lost >= given
 
     run(scenario)
+
+
+MANAGED = CONFIG.replace(keys=KeyManagerConfig(domains=16))
+ORDER = (Policy.LOCK_ENGINE, Policy.LOCK_DOMAIN, Policy.REPORT_ONLY)  # the strictest first
+
+
+@pytest.mark.parametrize("of_engine", Policy)
+@pytest.mark.parametrize("of_domain", Policy)
+def test_a_line_counts_under_the_stricter_policy_of_engine_and_domain(of_engine, of_domain):
+    async def scenario(dut, ctx):
+        ctx.set(dut.policy, of_engine)
+        for slot in range(4):
+            # Those of the others do not matter.
+            ctx.set(dut.policies[slot], of_domain if slot == 2 else ORDER[slot % 3])
+        ctx.set(dut.resident, 0b1111)
+        await tell(ctx, dut.report, kind=ReportKind.LINE, slot=2)
+        strictest = min(of_engine, of_domain, key=ORDER.index)
+        assert state(dut, ctx)[:2] == expected_lock(strictest, ReportKind.LINE, 2)
+
+    run(scenario, MANAGED)
+
+
+@pytest.mark.parametrize("resident", [0, 0b0100, 0b1011])
+@pytest.mark.parametrize("of_engine", Policy)
+@pytest.mark.parametrize("of_domain", Policy)
+def test_a_node_locks_unless_engine_and_all_domains_in_slots_only_report(
+        of_engine, of_domain, resident):
+    async def scenario(dut, ctx):
+        ctx.set(dut.policy, of_engine)
+        for slot in range(4):
+            ctx.set(dut.policies[slot], of_domain if slot == 2 else Policy.REPORT_ONLY)
+        ctx.set(dut.resident, resident)
+        await tell(ctx, dut.failure, failure=Failure.MAC)
+        locks = of_engine is not Policy.REPORT_ONLY or (
+            resident == 0b0100 and of_domain is not Policy.REPORT_ONLY)
+        assert state(dut, ctx)[:2] == ((ALL, 1) if locks else (0, 0))
+
+    run(scenario, MANAGED)

@@ -89,6 +89,10 @@ class VexRiscv(Core):
     cache_bytes = 8192
     """Size of the cache of whole lines that writes back: that of LiteX, where the core lives."""
 
+    _END_OF_BURST = 0b111
+    """CTI of the last word. An error there would stick to the line that is fetched next (the loader
+    of the instruction cache forgets errors too early); a line is refused with all of its words."""
+
     _NOT_CONNECTED = re.compile(r"assign (?P<bus>[id])Bus_rsp_payload_error = 1'b0;")
 
     @classmethod
@@ -123,8 +127,10 @@ class VexRiscv(Core):
             pins |= {f"o_{name}Wishbone_{pin}": getattr(bus, member) for pin, member in (
                 ("CYC", "cyc"), ("STB", "stb"), ("WE", "we"), ("ADR", "adr"), ("SEL", "sel"),
                 ("DAT_MOSI", "dat_w"))}
-            pins |= {f"i_{name}Wishbone_ACK": bus.ack | bus.err,
-                     f"i_{name}Wishbone_ERR": bus.err, f"i_{name}Wishbone_DAT_MISO": bus.dat_r}
+            cti = Signal(3, name=f"{name}_cti")
+            pins |= {f"o_{name}Wishbone_CTI": cti, f"i_{name}Wishbone_ACK": bus.ack | bus.err,
+                     f"i_{name}Wishbone_ERR": bus.err & (cti != self._END_OF_BURST),
+                     f"i_{name}Wishbone_DAT_MISO": bus.dat_r}
         m.submodules.core = Instance(
             "VexRiscv", i_clk=ClockSignal(), i_reset=ResetSignal() | ~self.run,
             i_externalResetVector=Const(self._base, 32), i_timerInterrupt=0,

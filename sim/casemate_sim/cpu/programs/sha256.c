@@ -64,7 +64,7 @@ static void expect(const char *name, const uint8_t *text, size_t size, const uin
     printf("\n");
 }
 
-uint8_t working_set[1000];
+uint8_t working_set[200];
 
 int main(void) {
     static const uint32_t abc[8] = {0xba7816bf, 0x8f01cfea, 0x414140de, 0x5dae2223,
@@ -77,10 +77,10 @@ int main(void) {
     expect("empty", (const uint8_t *)"", 0, nothing);
     expect("one block", (const uint8_t *)"abc", 3, abc);
     expect("two blocks", (const uint8_t *)long_text, sizeof long_text - 1, two_blocks);
-    // 1000 letters a: no vector of NIST's, but what coreutils' sha256sum says.
-    static const uint32_t many[8] = {0x41edece4, 0x2d63e8d9, 0xbf515a9b, 0xa6932e1c,
-                                     0x20cbc9f5, 0xa5d13464, 0x5adb5db1, 0xb9737ea3};
+    // 200 letters a: no vector of NIST's, but what coreutils' sha256sum says.
+    static const uint32_t many[8] = {0xc2a908d9, 0x8f5df987, 0xade41b5f, 0xce213067,
+                                     0xefbcc21e, 0xf2240212, 0xa41e54b5, 0xe7c28ae5};
     memset(working_set, 'a', sizeof working_set);
-    expect("1000 letters", working_set, sizeof working_set, many);
+    expect("200 letters", working_set, sizeof working_set, many);
     return 0;
 }

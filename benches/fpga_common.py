@@ -1,0 +1,43 @@
+"""What the benches of placed and routed designs share."""
+
+from collections.abc import Callable
+
+from casemate_sim.synthesis.devices import Target, find_device
+from casemate_sim.synthesis.flow import Design
+from casemate_sim.synthesis.implementation import Implementation
+from casemate_sim.synthesis.netlist import subtotals
+from casemate_sim.synthesis.pins import ENGINE
+from casemate_sim.synthesis.usage import Usage
+
+__all__ = ["BIG", "FAST", "SMALL", "Measure", "figure_config", "of_engine"]
+
+Measure = Callable[[Design, Target], Implementation]
+"""Places and routes a design with the seeds of this run."""
+
+
+def _target(device: str, grade: str, frequency_mhz: float) -> Target:
+    return Target(device=find_device(device), package="CABGA381", grade=grade,
+                  frequency_mhz=frequency_mhz)
+
+
+SMALL = _target("LFE5U-25F", "6", 60)
+"""A small device, for learners."""
+
+BIG = _target("LFE5U-85F", "6", 160)
+"""A large one, slowest grade; the frequency is out of reach, so that nextpnr does all it can."""
+
+FAST = _target("LFE5UM5G-85F", "8", 200)
+"""The same size in the fastest grade."""
+
+
+def of_engine(result: Implementation) -> Usage:
+    """Return what the design uses as mapped, without the shift registers at its pins."""
+    return subtotals(result.components)[ENGINE]
+
+
+def figure_config(result: Implementation) -> dict[str, object]:
+    """Return what is needed to measure a design again, and each seed's frequency."""
+    return {"config": result.name, **result.target.as_dict(),
+            "fmax_mhz_by_seed": {str(each.seed): min(each.fmax_mhz.values())
+                                 for each in result.routed},
+            "usage": result.usage.as_dict(), "versions": result.versions}

@@ -1,0 +1,54 @@
+"""The XTS data path beside AES cores of others, in the same flow: throughput for the area.
+
+Area is that of the core without the shift registers at its pins. Ours hold the round keys of eight
+keys and the tweaks of 32 lines; the others hold one key.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from casemate.aes.cipher import Direction
+from casemate.config import preset
+from casemate.modes.xts import XtsCipher
+from casemate_sim.figures import Figure
+from casemate_sim.synthesis.flow import Design, design_of
+from fpga_common import BIG, Measure, figure_config, of_engine
+from peers import PEERS, FetchError, peer_design
+from rich.console import Console
+
+_ENGINE = preset("ecp5")
+_BLOCK_BITS = 128
+
+
+def _own() -> Iterator[tuple[str, Design, int]]:
+    for direction in Direction:
+        path = XtsCipher(_ENGINE.data_cipher, aes_bits=128, direction=direction, lanes=1,
+                         keys=_ENGINE.domain_slots, entries=_ENGINE.read_entries, tag=8)
+        name = f"casemate_xts_{direction.name.lower()}"
+        yield name, design_of(path, name), path.interval
+
+
+def _peers(mirrors: Path | None) -> Iterator[tuple[str, Design, int | None]]:
+    for name, peer in PEERS.items():
+        mirror = None if mirrors is None else mirrors / name
+        try:
+            yield name, peer_design(peer, mirror), peer.cycles_per_block
+        except FetchError as error:
+            Console(stderr=True).print(f"not measured: {error}", style="yellow", markup=False)
+
+
+def figures(measure: Measure, mirrors: Path | None) -> Iterator[Figure]:
+    """Measure our data path, and every peer whose source can be fetched."""
+    for name, design, interval in (*_own(), *_peers(mirrors)):
+        result = measure(design, BIG)
+        if result.slowest_mhz is None:
+            raise RuntimeError(f"{name}: {result.failure}")
+        luts = of_engine(result).luts
+        details = figure_config(result) | {"cycles_per_block": interval}
+        yield Figure(name=f"fpga.path.{name}.luts", value=luts, unit="LUT4", config=details)
+        yield Figure(name=f"fpga.path.{name}.fmax_mhz", value=result.slowest_mhz, unit="MHz",
+                     config=details)
+        if interval is not None:
+            rate = _BLOCK_BITS * result.slowest_mhz / interval / 1000
+            yield Figure(name=f"fpga.path.{name}.gbit_per_s_per_kilolut", unit="Gbit/s",
+                         value=round(1000 * rate / luts, 3), config=details)

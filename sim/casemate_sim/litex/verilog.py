@@ -1,0 +1,25 @@
+"""The engine's Verilog for a SoC, exported once and then found in the build cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import casemate
+from casemate.config import EngineConfig
+
+from casemate_sim.build import cached, digest_of, source_files
+from casemate_sim.exported import export_engine
+from casemate_sim.toolchain import package_versions
+
+__all__ = ["engine_verilog"]
+
+
+def engine_verilog(config: EngineConfig, *, name: str) -> Path:
+    """Return the file with the top module `name`."""
+    key = digest_of(config.digest, name, package_versions("amaranth", "pyosys"),
+                    files=source_files(Path(casemate.__file__).parent))
+
+    def build(folder: Path) -> None:
+        (folder / f"{name}.v").write_bytes(export_engine(config, name=name).content)
+
+    return cached("verilog", key, build) / f"{name}.v"

@@ -1,0 +1,95 @@
+"""What a configuration may use, and how fast it must be: a TOML file with a table for each.
+
+For example::
+
+    [tiny.full]  # configuration and mode
+    luts = 20_000
+    registers = 9_000
+    block_rams = 4
+    fmax_mhz = 50.0
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from .implementation import Implementation
+from .usage import NAMES, Usage
+
+__all__ = ["Budget", "BudgetError", "load_budget"]
+
+_FMAX = "fmax_mhz"
+_OVER = "OVER BUDGET"
+
+
+class BudgetError(ValueError):
+    """The file holds no such budget; the message names file and value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """Limits of one configuration in one mode.
+
+    Attributes
+    ----------
+    limits:
+        The most of each part of a ``Usage``, as mapped; what is not there has no limit.
+    fmax_mhz:
+        The least median in MHz of the slowest clock, None if there is none.
+    """
+
+    limits: dict[str, int]
+    fmax_mhz: float | None
+
+    def check(self, result: Implementation) -> list[str]:
+        """Return a line for every limit, those that are broken marked with ``OVER BUDGET``.
+
+        The frequency is left out of a result without placements.
+        """
+        used = result.mapped.as_dict()
+        lines = [_line(NAMES[name], f"{used[name]:,}", f"at most {limit:,}", used[name] > limit)
+                 for name, limit in self.limits.items()]
+        if self.fmax_mhz is not None and result.slowest_mhz is not None:
+            lines.append(_line("Fmax", f"{result.slowest_mhz:.1f} MHz",
+                               f"at least {self.fmax_mhz:g} MHz",
+                               result.slowest_mhz < self.fmax_mhz))
+        return lines
+
+    def holds(self, result: Implementation) -> bool:
+        """Return whether no limit is broken."""
+        return not any(_OVER in line for line in self.check(result))
+
+
+def _line(name: str, found: str, limit: str, broken: bool) -> str:
+    return f"{name}: {found}, {limit}" + (f": {_OVER}" if broken else "")
+
+
+def load_budget(path: Path, config: str, mode: str) -> Budget:
+    """Read the budget of a configuration in a mode.
+
+    Raises
+    ------
+    BudgetError
+        If the file is no TOML, has no table for them, or one with other values.
+    OSError
+        If it cannot be read.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BudgetError(f"{path}: no TOML: {error}") from None
+    modes = values.get(config)
+    table = modes.get(mode) if isinstance(modes, dict) else None
+    if not isinstance(table, dict):
+        raise BudgetError(f"{path}: there is no table [{config}.{mode}]")
+    allowed = (*Usage().as_dict(), _FMAX)
+    for name, value in table.items():
+        if name not in allowed:
+            raise BudgetError(f"{path}: {config}.{mode}.{name} is no limit; there are "
+                              f"{', '.join(allowed)}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise BudgetError(f"{path}: {config}.{mode}.{name} = {value!r} is no number")
+    return Budget(limits={name: value for name, value in table.items() if name != _FMAX},
+                  fmax_mhz=table.get(_FMAX))
