@@ -11,7 +11,10 @@ from rich.table import Table
 
 from casemate_sim.files import whole_file
 
-__all__ = ["Figure", "FigureBook"]
+__all__ = ["RESULTS", "Figure", "FigureBook"]
+
+RESULTS = Path(__file__).resolve().parents[2] / "benches" / "results"
+"""Results that are part of the repository, files as `FigureBook` writes them."""
 
 _COMPARISONS = {">=": operator.ge, "<=": operator.le, "==": operator.eq}
 

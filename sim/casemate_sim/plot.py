@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from casemate_sim.compare import Comparison
 from casemate_sim.files import whole_file
-from casemate_sim.simulate import Result
 from casemate_sim.sizes import size_text
 from casemate_sim.summary import LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from casemate_sim.compare import Comparison
+    from casemate_sim.simulate import Result
 
 __all__ = ["COLOURS", "GRID", "draw_bandwidth", "draw_by_size", "draw_comparison", "draw_latency",
            "draw_sizes", "draw_slowdown_bars", "draw_slowdowns", "save_figure", "style_figure"]

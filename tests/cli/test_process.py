@@ -193,3 +193,13 @@ def test_the_installed_command_is_this_one(process) -> None:
     command = Path(sys.executable).with_name("casemate")
     installed = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
     assert installed.stdout == process("--version").stdout
+
+
+def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
+    """Help and errors come at once: hardware, plots and parallel workers load when asked for."""
+    heavy = ("amaranth", "distributed", "jinja2", "matplotlib", "serial")
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, casemate_sim.cli; "
+         f"print(*(name for name in {heavy!r} if name in sys.modules))"],
+        capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

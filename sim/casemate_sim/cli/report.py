@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from casemate.config import PRESETS
@@ -17,13 +17,14 @@ from casemate_sim.cli.inputs import check_output
 from casemate_sim.cli.show import write_bytes
 from casemate_sim.cli.sim import Mode, timing_of
 from casemate_sim.config_file import config_dict, find_config
-from casemate_sim.documents.figures import RESULTS
 from casemate_sim.dram.timing import PRESETS as TIMINGS
-from casemate_sim.page.material import Campaign, Material, Played, attack_command
-from casemate_sim.page.proofs import proofs_of
+from casemate_sim.figures import RESULTS
 from casemate_sim.toolchain import ToolError, package_versions, toolchain
 from casemate_sim.traces import shipped
 from casemate_sim.traffic import named_trace
+
+if TYPE_CHECKING:
+    from casemate_sim.page.material import Material
 
 __all__ = ["report"]
 
@@ -60,6 +61,10 @@ def report(
 
     Examples: `casemate report`; `casemate report ls.json cache.json build/formal.xml --no-run`.
     """
+    from casemate_sim.page.material import Material, Played
+    from casemate_sim.page.proofs import proofs_of
+    from casemate_sim.page.render import render_page
+
     engine = find_config(config)
     timing = timing_of(dram)
     check_output(output, "--output", (".html", ".htm"))
@@ -85,8 +90,6 @@ def report(
     if not material.campaigns and not no_run and not interrupted:
         interrupted = _attack(material, trials)
 
-    from casemate_sim.page.render import render_page
-
     write_bytes(output, render_page(material, day=date.today()).encode())
     typer.echo(f"page: {output}", err=True)
     if interrupted:
@@ -96,6 +99,8 @@ def report(
 
 def _attack(material: Material, trials: int) -> bool:
     """Add a fresh campaign; return whether Ctrl-C ended it."""
+    from casemate_sim.page.material import Campaign, attack_command
+
     engine = attacked(find_config(_ATTACKED))
     try:
         outcomes, interrupted = run_trials(engine, plan(trials, 0))

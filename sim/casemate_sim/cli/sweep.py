@@ -22,7 +22,6 @@ from casemate_sim.cli.inputs import check_directory, check_output
 from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.sweep.kinds import KINDS
 from casemate_sim.sweep.plan import Plan, load_plan
-from casemate_sim.sweep.plot import plot_axes, plot_sweep
 from casemate_sim.sweep.results import PointResult, State, SweepResults
 from casemate_sim.sweep.runner import run_works
 from casemate_sim.sweep.store import Store
@@ -74,6 +73,8 @@ def sweep(
     check_output(plot, "--plot", (".png", ".svg", ".pdf"))
     results = SweepResults(plan, [PointResult(point) for point in plan.points])
     if plot is not None:
+        from casemate_sim.sweep.plot import plot_axes
+
         x, y = plot_axes(results.as_dict(), x, y)
     works = _open_works(results, store)
     interrupted = False
@@ -155,5 +156,7 @@ def _show(results: SweepResults, store: Store, json: str | None, plot: Path | No
     console.print(f"{results.verdict()}; kept in {store.folder}", highlight=False, soft_wrap=True)
     write_result(json, results.as_dict())
     if plot is not None and x is not None and y is not None:
+        from casemate_sim.sweep.plot import plot_sweep
+
         plot_sweep(results.as_dict(), plot, x, y)
         typer.echo(f"plot: {plot}", err=True)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+
+from casemate_sim.figures import RESULTS
 
 from .markdown import size, table
 
-__all__ = ["RESULTS", "benches", "evidence"]
-
-RESULTS = Path(__file__).resolve().parents[3] / "benches" / "results"
-"""Results that are part of the repository, files as `FigureBook` writes them."""
+__all__ = ["benches", "evidence"]
 
 
 def _stored(pattern: str, file: str) -> list[tuple[str, dict]]:

@@ -6,7 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from .figures import RESULTS
+from casemate_sim.figures import RESULTS
+
 from .markdown import member_texts, size, table
 
 __all__ = ["costs", "programs"]

@@ -14,9 +14,12 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .implementation import Implementation
 from .usage import NAMES, Usage
+
+if TYPE_CHECKING:
+    from .implementation import Implementation
 
 __all__ = ["Budget", "BudgetError", "load_budget"]
 
