@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 JOBS ?= 2
 
-.PHONY: help setup setup-dev setup-litex demo test verify formal mutate bench bench-fpga docs lock lint clean
+.PHONY: help setup setup-dev setup-litex demo report test verify formal mutate bench bench-fpga docs lock \
+    lint clean
 
 help:  ## Show what there is to make.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,7 +21,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/python
 	@echo 'Installing Casemate into $(VENV) ...'
-	@$(PIP) --editable '.[cpu]'
+	@$(PIP) --editable '.[cpu,sweep]'
 	@$(PIP) --editable '.[record]' >$(VENV)/record.log 2>&1 || echo 'Recording of traces is not' \
 	    'installed: it needs the Python headers (apt install python3-dev), then make setup'
 	@touch $@
@@ -47,6 +48,11 @@ demo: setup  ## Simulate real programs' memory traffic in all modes; boot one on
 	$(BIN)/casemate compare --limit 8000 --plot build/compare.png --json build/compare.json
 	$(BIN)/casemate boot mixed --mode plain --mode full --json build/boot.json
 
+report: setup  ## Make one page of what demo, formal and attack campaigns left: build/report.html.
+	@mkdir -p build
+	$(BIN)/casemate report --no-run -o build/report.html \
+	    $(wildcard build/compare.json build/attack.json build/sweep.json build/formal.xml)
+
 test: setup-dev  ## Run all tests but the long campaigns.
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
@@ -59,7 +65,7 @@ verify: setup-litex  ## Run everything: all variants, deep proofs, many seeds, m
 	$(BIN)/casemate attack --trials 100000
 
 formal: setup-dev  ## Run all proofs, and show that broken designs fail them: under an hour on two cores.
-	$(BIN)/pytest -n $(JOBS) --dist worksteal -v tests/formal
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -v --junitxml build/formal.xml tests/formal
 
 mutate: setup-dev  ## Break tree, cache and checks in a hundred places; do the tests notice? Hours.
 	$(BIN)/python tests/mutation/netlist.py --count 120

@@ -16,6 +16,7 @@ import integrity
 import latency
 import simulation_speed
 import sizes
+import sweep
 import traces
 import typer
 import windows
@@ -38,6 +39,7 @@ class Bench(StrEnum):
     TRACES = "traces"
     SIZES = "sizes"
     BOOT = "boot"
+    SWEEP = "sweep"
     SIMULATION_SPEED = "simulation_speed"
 
 
@@ -49,6 +51,7 @@ BENCHES: dict[Bench, Callable[[Report], Iterator[Figure]]] = {
     Bench.TRACES: lambda report: traces.figures(ECP5, report),
     Bench.SIZES: lambda report: sizes.figures(ECP5, report),
     Bench.BOOT: boot.figures,
+    Bench.SWEEP: sweep.figures,
     Bench.SIMULATION_SPEED: lambda report: simulation_speed.figures(ECP5, report),
 }
 

@@ -22,11 +22,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "draw_comparison", "draw_sizes", "draw_slowdowns", "save_figure"]
+__all__ = ["COLOURS", "GRID", "draw_bandwidth", "draw_by_size", "draw_comparison", "draw_latency",
+           "draw_sizes", "draw_slowdown_bars", "draw_slowdowns", "save_figure", "style_figure"]
 
 COLOURS = {"bare": "#7f7f7f", "plain": "#0072B2", "xts": "#D55E00", "integrity": "#009E73",
            "full": "#CC79A7"}
 """Of the modes, and of what is drawn in the same style."""
+
+GRID = "#e0e0e0"
+"""Colour of the lines behind a plot."""
 
 _DASHES = {"bare": (0, ()), "plain": (0, (5, 1.5)), "xts": (0, ()), "integrity": (0, (3, 1)),
            "full": (0, ())}
@@ -57,8 +61,8 @@ def draw_comparison(comparison: Comparison, path: Path, title: str) -> None:
     figure = Figure(figsize=(14, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     latency, bandwidth, slowdown = figure.subplots(1, 3, width_ratios=(5, 5, 3))
-    _draw_latency(latency, comparison)
-    _draw_bandwidth(bandwidth, comparison)
+    draw_latency(latency, comparison)
+    draw_bandwidth(bandwidth, comparison)
     _draw_slowdown(slowdown, comparison)
     figure.suptitle(title, fontsize=12)
     save_figure(figure, path)
@@ -84,7 +88,13 @@ def draw_slowdowns(comparisons: Mapping[str, Comparison], path: Path, title: str
 
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    draw_slowdown_bars(figure.subplots(), comparisons)
+    figure.suptitle(title, fontsize=12)
+    save_figure(figure, path)
+
+
+def draw_slowdown_bars(axes: Axes, comparisons: Mapping[str, Comparison]) -> None:
+    """Draw a group of bars for each program: its added time in every mode, in percent."""
     modes = [mode for mode in next(iter(comparisons.values())).modes if mode != "bare"] \
         if comparisons else []
     width = 0.8 / max(len(modes), 1)
@@ -100,8 +110,6 @@ def draw_slowdowns(comparisons: Mapping[str, Comparison], path: Path, title: str
     axes.margins(y=0.12)
     if modes:
         axes.legend(frameon=False, fontsize=9)
-    figure.suptitle(title, fontsize=12)
-    save_figure(figure, path)
 
 
 def draw_sizes(memory: Mapping[int, float], cache: Mapping[int, float], path: Path) -> None:
@@ -127,32 +135,66 @@ def draw_sizes(memory: Mapping[int, float], cache: Mapping[int, float], path: Pa
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    left.set_xlabel("memory")
     left.set_title("random lines of all of it, two reads to a write", fontsize=10)
-    right.set_xlabel("metadata cache")
     right.set_title("SQLite", fontsize=10)
-    for axes, sizes in ((left, memory), (right, cache)):
-        axes.plot(list(sizes), list(sizes.values()), marker="o", color=COLOURS["full"])
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(list(sizes), [size_text(size) for size in sizes])
-        axes.minorticks_off()
-        axes.set_ylabel("cycles over the bare wire")
-        axes.set_ylim(bottom=0)
+    draw_by_size(left, memory, "memory")
+    draw_by_size(right, cache, "metadata cache")
     save_figure(figure, path)
 
 
+def draw_by_size(axes: Axes, slowdowns: Mapping[int, float], what: str) -> None:
+    """Draw slowdowns of the mode `full` by the bytes of something.
+
+    Parameters
+    ----------
+    axes:
+        Where.
+    slowdowns:
+        By bytes.
+    what:
+        What has so many bytes.
+    """
+    axes.plot(list(slowdowns), list(slowdowns.values()), marker="o", color=COLOURS["full"])
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(list(slowdowns), [size_text(size) for size in slowdowns])
+    axes.minorticks_off()
+    axes.set_xlabel(what)
+    axes.set_ylabel("cycles over the bare wire")
+    axes.margins(y=0.1)
+    axes.set_ylim(bottom=0)
+
+
 def save_figure(figure: Figure, path: Path) -> None:
-    """Give a figure the style that all have and write it; ``OSError`` if it cannot be written."""
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", color="#e0e0e0", linewidth=0.8)
-        axes.set_axisbelow(True)
+    """Give a figure the style of all plots and write it; see :func:`style_figure`.
+
+    Parameters
+    ----------
+    figure:
+        What was drawn.
+    path:
+        As of :func:`draw_comparison`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    style_figure(figure)
     with whole_file(path) as file:
         figure.savefig(file, format=path.suffix[1:].lower(), dpi=150,
                        metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
 
 
-def _draw_latency(axes: Axes, comparison: Comparison) -> None:
+def style_figure(figure: Figure) -> None:
+    """Give a figure the style of all plots."""
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", color=GRID, linewidth=0.8)
+        axes.set_axisbelow(True)
+
+
+def draw_latency(axes: Axes, comparison: Comparison) -> None:
+    """Draw the histograms of the read latency of every run."""
     runs = [run for run in comparison.results if run.latency["read_last"].any()]
     axes.set_title("Read latency, request to last beat (all but the longest percent)", fontsize=10)
     axes.set_xlabel("latency (cycles of the DRAM controller)")
@@ -177,7 +219,8 @@ def _draw_latency(axes: Axes, comparison: Comparison) -> None:
     axes.legend(frameon=False, fontsize=9)
 
 
-def _draw_bandwidth(axes: Axes, comparison: Comparison) -> None:
+def draw_bandwidth(axes: Axes, comparison: Comparison) -> None:
+    """Draw the bandwidth of every run over time."""
     axes.set_title("Bandwidth, reads and writes together", fontsize=10)
     longest = max((run.cycles for run in comparison.results), default=0)
     clock = min((run.dram.clock_mhz for run in comparison.results), default=1.0)

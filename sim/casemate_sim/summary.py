@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 from casemate.config import EngineConfig
@@ -13,10 +15,12 @@ from rich.text import Text
 
 from casemate_sim.compare import Comparison
 from casemate_sim.config_file import config_dict
-from casemate_sim.simulate import Result
+from casemate_sim.dram.timing import DramTiming
+from casemate_sim.simulate import PlayerConfig, Result
+from casemate_sim.toolchain import ToolError
 
-__all__ = ["LABELS", "SCHEMA", "comparison_dict", "comparison_table", "latency_picture",
-           "mean_slowdown", "slowdown_table", "verdict"]
+__all__ = ["LABELS", "SCHEMA", "comparison_dict", "comparison_of", "comparison_table",
+           "latency_picture", "mean_slowdown", "slowdown_table", "verdict"]
 
 LABELS = {"bare": "bare wire", "plain": "plain", "xts": "xts", "integrity": "integrity",
           "full": "full"}
@@ -30,6 +34,7 @@ SCHEMA = "casemate.sim/1"
 """Name and version of the JSON that :func:`comparison_dict` returns."""
 
 _ABSENT = "-"
+_LATENCY_BINS = 1024
 _FAULTS = ("wrong data", "error responses", "alarms")
 _WHAT = {"xts": "Encryption (xts)", "integrity": "Integrity and freshness (integrity)",
          "full": "Encryption with integrity and freshness (full)"}
@@ -248,3 +253,34 @@ def comparison_dict(comparison: Comparison, *, trace: Mapping[str, object],
         } for mode in comparison.modes},
         "runs": {run.mode: run.as_dict() for run in comparison.results},
     }
+
+
+def comparison_of(content: Mapping[str, Any]) -> Comparison:
+    """Return the comparison that :func:`comparison_dict` made JSON of, without images.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If it is something else.
+    """
+    modes = tuple(content["comparison"])
+    failure = content["failure"]
+    return Comparison(
+        modes=modes, interrupted=content["interrupted"],
+        failure=None if failure is None else ToolError(failure),
+        results=tuple(_result_of(content["runs"][mode]) for mode in modes
+                      if mode in content["runs"]))
+
+
+def _result_of(run: Mapping[str, Any]) -> Result:
+    """Return the run that ``Result.as_dict`` made JSON of."""
+    names = {each.name for each in fields(Result)}
+    latency = {}
+    for kind, pairs in run["latency_histograms"].items():
+        latency[kind] = np.zeros(_LATENCY_BINS, np.uint32)
+        for cycles, count in pairs:
+            latency[kind][cycles] = count
+    return Result(**{name: value for name, value in run.items() if name in names} | {
+        "dram": DramTiming(**run["dram"]), "player": PlayerConfig(**run["player"]),
+        "latency": latency, "samples": np.array(run["samples"], np.uint64).reshape(-1, 3),
+        "data_errors": tuple(run["data_errors"]), "alarms": tuple(run["alarms"])})

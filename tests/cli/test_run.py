@@ -42,6 +42,21 @@ def test_a_program_is_recorded_and_played_in_every_mode(casemate, valgrind, tmp_
     assert "ls: 200 records on tiny" in result.stdout
 
 
+def test_the_program_behind_a_script_is_recorded(casemate, valgrind, tmp_path: Path) -> None:
+    script = tmp_path / "wrapper"
+    script.write_text("#!/bin/sh\nexec /usr/bin/env true\n")
+    script.chmod(0o755)
+    instructions = {}
+    for only in ((), ("--only",)):
+        # Refused behind the recording: nothing is simulated here.
+        result = casemate("run", *FEW[:2], "--skip", 10**9, *only, "--", script)
+        assert result.exit_code == 2
+        instructions[only] = int(next(
+            line for line in result.stderr.splitlines() if line.startswith("instructions")
+        ).split()[1].replace(",", ""))
+    assert instructions[()] > 2 * instructions["--only",] > 0
+
+
 def test_what_leaves_nothing_to_play_is_refused(casemate, valgrind) -> None:
     refused(casemate("run", *FEW, "--skip", 10**9, "--", "true"), "true: nothing went past")
 

@@ -147,7 +147,7 @@ class Secrecy(Elaboratable):
     pytest.param("none", id="any derivation", marks=pytest.mark.verify)])
 def test_no_key_is_seen_on_any_register_alert_or_handshake(leak):
     assert_formal(Secrecy(leak), mode="prove", engine=SWEEPING, name=f"secrecy-{leak}",
-                  timeout=300, rows_as_registers=True)
+                  timeout=1200, rows_as_registers=True)
 
 
 @pytest.mark.parametrize("leak", [

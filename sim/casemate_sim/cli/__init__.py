@@ -20,8 +20,10 @@ from casemate_sim.cli import (
     litex,
     package,
     record,
+    report,
     run,
     sim,
+    sweep,
     synth,
     traces,
     walkthrough,
@@ -38,6 +40,8 @@ app.command("compare")(compare.compare)
 # The program's own options follow its name.
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.command("record", context_settings={"allow_interspersed_args": False})(record.record)
+app.command("sweep")(sweep.sweep)
+app.command("report")(report.report)
 app.command("convert")(convert.convert)
 app.command("traces")(traces.traces)
 app.command("audit")(audit.audit)

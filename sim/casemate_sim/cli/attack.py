@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from casemate_sim.adversary import (
     Adapter,
     Outcome,
     Report,
+    Trial,
     TrialResult,
     attacked,
     find,
@@ -33,7 +35,7 @@ from casemate_sim.cli.inputs import check_directory, check_output
 from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.config_file import config_dict, find_config
 
-__all__ = ["attack"]
+__all__ = ["attack", "campaign_dict", "run_trials"]
 
 _STYLES = {Outcome.DETECTED: "green", Outcome.HARMLESS: "bright_black", Outcome.SUCCEEDS: "yellow"}
 
@@ -90,32 +92,60 @@ def attack(
         planned = plan(trials, seed, name or None, mode or MODES)
     except ValueError as error:
         raise InputError(str(error)) from None
-    errors = Console(stderr=True)
-    adapter = _adapter(engine, None, model, errors)
-    report, interrupted = Report(), False
-    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn(),
-                  console=errors, disable=not errors.is_terminal, transient=True) as progress:
-        task = progress.add_task("trials", total=len(planned))
-        try:
-            for trial in planned:
-                result = run_now(run_trial(adapter, trial))
-                report.add(result)
-                if not result.ok:
-                    _save(failures, engine, result)
-                progress.advance(task)
-        except KeyboardInterrupt:
-            interrupted = True
-    adapter.close()
+    report, interrupted = run_trials(engine, planned, model=model, failures=failures)
     Console(stderr=json == STDOUT).print(_table(report, f"{engine.name}, seed {seed}"))
     typer.echo(_verdict(report), err=json == STDOUT)
-    write_result(json, {
-        "schema": "casemate.attack/1", "config": config_dict(engine), "seed": seed, "model": model,
-        "interrupted": interrupted, **report.as_dict()})
+    write_result(json, campaign_dict(report, engine, seed, model=model, interrupted=interrupted))
     if interrupted:
         complain("interrupted; what had finished is above")
         raise typer.Exit(INTERRUPTED)
     if not report.ok:
         raise typer.Exit(FAULT)
+
+
+def run_trials(config: EngineConfig, trials: Sequence[Trial], *, model: bool = False,
+               failures: Path | None = None) -> tuple[Report, bool]:
+    """Run trials with progress on stderr; Ctrl-C keeps what finished.
+
+    Parameters
+    ----------
+    config:
+        The engine.
+    trials:
+        What is tried.
+    model:
+        Attack the golden model instead.
+    failures:
+        Where failed trials are saved.
+
+    Returns
+    -------
+    The outcomes, and whether Ctrl-C ended it.
+    """
+    errors = Console(stderr=True)
+    adapter = _adapter(config, None, model, errors)
+    report, interrupted = Report(), False
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn(),
+                  console=errors, disable=not errors.is_terminal, transient=True) as progress:
+        task = progress.add_task("trials", total=len(trials))
+        try:
+            for trial in trials:
+                result = run_now(run_trial(adapter, trial))
+                report.add(result)
+                if not result.ok:
+                    _save(failures, config, result)
+                progress.advance(task)
+        except KeyboardInterrupt:
+            interrupted = True
+    adapter.close()
+    return report, interrupted
+
+
+def campaign_dict(report: Report, config: EngineConfig, seed: int, *, model: bool,
+                  interrupted: bool) -> dict[str, object]:
+    """Return a campaign as plain JSON values."""
+    return {"schema": "casemate.attack/1", "config": config_dict(config), "seed": seed,
+            "model": model, "interrupted": interrupted, **report.as_dict()}
 
 
 def _adapter(config: EngineConfig, wave: Path | None, model: bool, errors: Console) -> Adapter:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from casemate.config import PRESETS
+from casemate.config import PRESETS, EngineConfig
 from rich.console import Console
 
 from casemate_sim.cli.errors import BAD_INPUT, InputError
@@ -15,9 +16,13 @@ from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.cli.sim import Mode, leave, timing_of
 from casemate_sim.config_file import find_config
 from casemate_sim.dram.timing import PRESETS as TIMINGS
-from casemate_sim.traffic import named_trace
+from casemate_sim.dram.timing import DramTiming
+from casemate_sim.traffic import Traffic, named_trace
 
-__all__ = ["compare"]
+if TYPE_CHECKING:
+    from casemate_sim.compare import Comparison
+
+__all__ = ["compare", "compare_traffics"]
 
 
 def compare(
@@ -52,28 +57,12 @@ def compare(
         check_output(None if json is None else Path(json), "--json")
     check_output(plot, "--plot", (".png", ".svg", ".pdf"))
 
-    from casemate_sim.cli.progress import RunProgress
-    from casemate_sim.compare import compare as run
-    from casemate_sim.compare import compared_modes
     from casemate_sim.plot import draw_slowdowns
     from casemate_sim.summary import comparison_dict, slowdown_table
     from casemate_sim.traces import shipped
 
     traffics = [named_trace(name).limited(limit) for name in traces or list(shipped())]
-    errors = Console(stderr=True)
-    comparisons = {}
-    for traffic in traffics:
-        errors.print(f"{traffic.name}: {len(traffic.records):,} records", highlight=False)
-        with RunProgress(compared_modes(mode), len(traffic.records)) as progress:
-            try:
-                comparison = comparisons[traffic.name] = run(
-                    traffic.records, config=engine, mode=mode.value, dram=timing, seed=seed,
-                    progress=progress.update, finished=progress.finished)
-            except ValueError as error:
-                raise InputError(f"{traffic.name}: {error}") from error
-        if comparison.interrupted or comparison.failure is not None:
-            break
-
+    comparisons = compare_traffics(traffics, engine=engine, mode=mode, timing=timing, seed=seed)
     title = f"slowdown over the bare wire on {engine.name}, {timing.name}" + (
         "" if limit is None else f", the first {limit:,} records")
     Console(stderr=json == STDOUT).print(slowdown_table(comparisons, title))
@@ -93,3 +82,43 @@ def compare(
         typer.echo(f"plot: {plot}", err=True)
     for comparison in comparisons.values():
         leave(comparison)
+
+
+def compare_traffics(traffics: Sequence[Traffic], *, engine: EngineConfig, mode: Mode,
+                     timing: DramTiming, seed: int) -> dict[str, Comparison]:
+    """Simulate several traces with progress on stderr; Ctrl-C and failures keep what finished.
+
+    Parameters
+    ----------
+    traffics:
+        What is played.
+    engine, mode, timing, seed:
+        As of :func:`casemate_sim.compare.compare`.
+
+    Returns
+    -------
+    By the trace's name; the last one may be cut short, and those behind it are missing.
+
+    Raises
+    ------
+    InputError
+        If a trace does not fit the engine.
+    """
+    from casemate_sim.cli.progress import RunProgress
+    from casemate_sim.compare import compare as run
+    from casemate_sim.compare import compared_modes
+
+    errors = Console(stderr=True)
+    comparisons = {}
+    for traffic in traffics:
+        errors.print(f"{traffic.name}: {len(traffic.records):,} records", highlight=False)
+        with RunProgress(compared_modes(mode), len(traffic.records)) as progress:
+            try:
+                comparison = comparisons[traffic.name] = run(
+                    traffic.records, config=engine, mode=mode.value, dram=timing, seed=seed,
+                    progress=progress.update, finished=progress.finished)
+            except ValueError as error:
+                raise InputError(f"{traffic.name}: {error}") from error
+        if comparison.interrupted or comparison.failure is not None:
+            break
+    return comparisons

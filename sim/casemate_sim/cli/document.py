@@ -38,6 +38,7 @@ JSON_FIELDS = {
     "comparison": "for each mode `slowdown` (cycles over those of the bare wire) and "
                   "`added_mean_read_latency_cycles`; null if a run did not finish",
     "runs": "for each mode that was run, the fields below",
+    "recording": "of `casemate run` only: what `casemate record` writes",
 }
 """Fields of the JSON of ``casemate sim``."""
 

@@ -57,9 +57,13 @@ def expected_code(error: Exception) -> int | None:
     from casemate_sim.model.fuses import FuseError
     from casemate_sim.native.model import SimulationError
     from casemate_sim.package.folder import PackageError
+    from casemate_sim.page.material import MaterialError
     from casemate_sim.pages import PageError
     from casemate_sim.record import RecordError
     from casemate_sim.sizes import SizeError
+    from casemate_sim.sweep.plan import SweepError
+    from casemate_sim.sweep.runner import SchedulerError
+    from casemate_sim.sweep.work import ParameterError
     from casemate_sim.synthesis.budget import BudgetError
     from casemate_sim.synthesis.devices import DeviceError
     from casemate_sim.trace import TraceError
@@ -72,8 +76,9 @@ def expected_code(error: Exception) -> int | None:
         return FAULT
     if isinstance(error, (
             InputError, BudgetError, ConfigError, CacheError, DeviceError, DriverError, DumpError,
-            FuseError, PackageError, PageError, ProgramError, RecordError, SizeError, TraceError,
-            TrafficError, TrialError, WorkloadError, OSError)):
+            FuseError, MaterialError, PackageError, PageError, ParameterError, ProgramError,
+            RecordError, SchedulerError, SizeError, SweepError, TraceError, TrafficError,
+            TrialError, WorkloadError, OSError)):
         return BAD_INPUT
     return None
 

@@ -49,8 +49,9 @@ def run(
     skip: Annotated[int, typer.Option(
         min=0, metavar="N", help="Instructions at the start that warm the caches and are not "
         "played.", rich_help_panel=_RECORDING)] = 0,
-    children: Annotated[bool, typer.Option(
-        "--children", help="Record the programs that it starts, too.",
+    only: Annotated[bool, typer.Option(
+        "--only", help="Record the program alone, not those that it starts. A script, or a "
+        "wrapper that starts the real program, is then all that is recorded.",
         rich_help_panel=_RECORDING)] = False,
     trace: Annotated[Path | None, typer.Option(
         "-o", "--output", metavar="FILE", help="Keep the trace, for `casemate sim`.",
@@ -66,8 +67,8 @@ def run(
     """Run a program, and show what protecting its memory costs.
 
     It is recorded as by `casemate record` and played as by `casemate sim`: over a bare wire and
-    through the engine in each mode. Its input and output are left alone. Ctrl-C during the
-    recording ends everything; `--output` keeps the trace.
+    through the engine in each mode. The programs that it starts belong to it. Its input and output
+    are left alone. Ctrl-C during the recording ends everything; `--output` keeps the trace.
 
     Example: `casemate run -- python3 -c "print(sum(range(10**6)))"`.
     """
@@ -83,7 +84,7 @@ def run(
             tempfile.TemporaryDirectory(prefix="casemate-"))) / "program.trace"
         recording = record_program(
             program, path, hierarchy=hierarchy, skip_instructions=skip, maximum_records=limit,
-            follow_children=children)
+            follow_children=not only)
         loaded = load(path)
     if recording.interrupted:
         complain("interrupted; nothing was simulated" + (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from casemate.config import LINE_BYTES, EngineConfig
 
@@ -13,7 +14,9 @@ from casemate_sim.adversary.flips import FLIPS
 from casemate_sim.adversary.moves import MOVES
 from casemate_sim.adversary.scene import Scene
 from casemate_sim.cpu.program import Program
-from casemate_sim.native.model import NativeModel
+
+if TYPE_CHECKING:
+    from casemate_sim.native.model import NativeModel
 
 __all__ = ["STRIKES", "Strike", "target_of"]
 

@@ -33,6 +33,7 @@ from . import (
     programs,
     rules,
     situations,
+    sweeps,
     testplan,
     tests,
 )
@@ -198,6 +199,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "registers": registers,
     "rules": rules.rules,
     "situations": situations.situations,
+    "sweep": sweeps.sweep,
     "testplan": testplan.testplan,
     "tests": tests.tests,
 }

@@ -17,6 +17,7 @@ from casemate_sim.build import COMPILE_FLAGS, cached, digest_of, verilate
 
 from .firmware import FIRMWARE
 from .soc import ExampleSoC, demonstration_fuses, sdram_module
+from .verilog import without_comments
 
 __all__ = ["CLOCK_HZ", "SEED", "SimulationFailed", "build", "run", "simulated_soc"]
 
@@ -69,9 +70,7 @@ def build(work: Path, *, seed: int = SEED) -> Path:
     soc.finalize()
     output: Any = soc.platform.get_verilog(soc, name=_TOP)
     top = work / f"{_TOP}.v"
-    # The generator writes the date into the first lines.
-    top.write_text("".join(line for line in output.main_source.splitlines(keepends=True)
-                           if not line.startswith("//")))
+    top.write_text(without_comments(output.main_source))
     for name, content in output.data_files.items():
         (work / name).write_text(content)
     sources = [top, *(Path(path) for path, *_ in soc.platform.sources)]

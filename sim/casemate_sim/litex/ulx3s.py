@@ -27,6 +27,7 @@ from casemate_sim.synthesis.usage import Usage
 from casemate_sim.toolchain import ToolError, find_tool
 
 from .soc import ExampleSoC, demonstration_fuses
+from .verilog import without_comments
 
 __all__ = ["DEVICES", "Gateware", "board_soc", "build", "generate"]
 
@@ -134,6 +135,8 @@ def generate(folder: Path, *, seed: int = 1, **options: Any) -> tuple[Path, str]
     soc.finalize()
     # The rings of the entropy source are loops, and are meant to be.
     soc.build(build_dir=str(folder), run=False, seed=seed, ignoreloops=True)
+    top = folder / f"{soc.build_name}.v"
+    top.write_text(without_comments(top.read_text()))
     # Tools in a sandbox do not see every folder.
     script = folder / f"{soc.build_name}.ys"
     text = script.read_text()

@@ -1,7 +1,8 @@
-"""The engine's Verilog for a SoC, exported once and then found in the build cache."""
+"""Verilog for a SoC: the engine's, exported once; and LiteX's, the same each time."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import casemate
@@ -11,7 +12,9 @@ from casemate_sim.build import cached, digest_of, source_files
 from casemate_sim.exported import export_engine
 from casemate_sim.toolchain import package_versions
 
-__all__ = ["engine_verilog"]
+__all__ = ["engine_verilog", "without_comments"]
+
+_COMMENT = re.compile(r"/\*.*?\*/|^//.*?$\n?", re.DOTALL | re.MULTILINE)
 
 
 def engine_verilog(config: EngineConfig, *, name: str) -> Path:
@@ -23,3 +26,11 @@ def engine_verilog(config: EngineConfig, *, name: str) -> Path:
         (folder / f"{name}.v").write_bytes(export_engine(config, name=name).content)
 
     return cached("verilog", key, build) / f"{name}.v"
+
+
+def without_comments(verilog: str) -> str:
+    """Return what LiteX wrote without its comments.
+
+    They hold the date, and the modules in an order that changes from run to run.
+    """
+    return _COMMENT.sub("", verilog)

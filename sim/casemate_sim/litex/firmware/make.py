@@ -8,6 +8,7 @@ beside it, and a test compares.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import tempfile
 from hashlib import sha256
@@ -63,10 +64,21 @@ def headers() -> dict[str, str]:
             "casemate_memory.h": memory_header(config)}
 
 
+def _used(text: str, words: set[str]) -> str:
+    """Return the definitions of a header that the program uses, under whole or shortened names."""
+    def is_used(name: str) -> bool:
+        short = name.removeprefix("CASEMATE_").removesuffix("_MASK").removesuffix("_SHIFT")
+        return bool({name, short} & words)
+
+    return "\n".join(line for line in text.splitlines()
+                     if line.startswith("#define ") and is_used(line.split()[1]))
+
+
 def inputs() -> dict[str, str]:
-    """Return the SHA-256 of everything that the program is built from, by name."""
-    texts = headers() | {name: (_HERE / name).read_text()
-                         for name in (*_SOURCES, "board.h", "link.ld")}
+    """Return the SHA-256 of what the program is built from, by file; of headers, what it uses."""
+    sources = {name: (_HERE / name).read_text() for name in (*_SOURCES, "board.h", "link.ld")}
+    words = set(re.findall(r"\w+", "".join(sources.values())))
+    texts = sources | {name: _used(text, words) for name, text in headers().items()}
     return {name: sha256(text.encode()).hexdigest() for name, text in sorted(texts.items())}
 
 
