@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from casemate_sim.config_file import load_config
 from casemate_sim.documents import documents, generate
+from casemate_sim.sweep.plan import load_plan
 from casemate_sim.synthesis.budget import load_budget
 
 ROOT = Path(__file__).parents[2]
@@ -21,11 +22,12 @@ def _listings(language):
 
 TOML = list(_listings("toml"))
 CONFIGURATIONS = [each for each in TOML if "preset" in each.values[0]]
-BUDGETS = [each for each in TOML if each not in CONFIGURATIONS]
+SWEEPS = [each for each in TOML if "[vary]" in each.values[0]]
+BUDGETS = [each for each in TOML if each not in CONFIGURATIONS and each not in SWEEPS]
 
 
 def test_there_are_listings_to_load():
-    assert CONFIGURATIONS and BUDGETS
+    assert CONFIGURATIONS and BUDGETS and SWEEPS
 
 
 @pytest.mark.parametrize("listing", BUDGETS)
@@ -36,12 +38,19 @@ def test_budget_loads(listing, tmp_path):
             load_budget(tmp_path / "budget.toml", config, mode)
 
 
+@pytest.mark.parametrize("listing", SWEEPS)
+def test_sweep_loads(listing, tmp_path):
+    (tmp_path / "cache.toml").write_text(listing)
+    assert len(load_plan(tmp_path / "cache.toml").points) > 1
+
+
 @pytest.mark.parametrize("listing", CONFIGURATIONS)
 def test_configuration_loads(listing, tmp_path):
     (tmp_path / "mine.toml").write_text(listing)
     config = load_config(tmp_path / "mine.toml")
     assert config.name == "mine"
-    assert config.data_base == 0x4000_0000
+    given = tomllib.loads(listing)
+    assert given.get("data_base", 0) == config.data_base
 
 
 @pytest.mark.parametrize("listing", list(_listings("verilog")))

@@ -52,7 +52,7 @@ ONE_BEAT = TINY.replace(data_bits=512)
 class AnyCipher(wiring.Component):
     """Stands for any block cipher with the interface of ``create_cipher``, of any speed."""
 
-    def __init__(self, config, *, aes_bits, direction, keys, tag):
+    def __init__(self, config, *, aes_bits, direction, keys, tag, erasable=False):
         self._tag = tag
         super().__init__({
             "i": In(stream.Signature(data.StructLayout(

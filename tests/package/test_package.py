@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import yaml
 from casemate.config import preset
+from casemate_sim.bench import small_fused_config
 from casemate_sim.exported import Exported, Language, engine_ports, export_engine
 from casemate_sim.package.contents import package_files
 from casemate_sim.package.folder import PackageError, write_folder
 from casemate_sim.package.fusesoc import core_name
 from casemate_sim.toolchain import toolchain
-from casemate_sim.walkthrough import walkthrough_config
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def tiny() -> Exported:
 @pytest.fixture(scope="module")
 def fused() -> Exported:
     """An engine with every kind of port; its text is not needed."""
-    config = walkthrough_config()
+    config = small_fused_config()
     return Exported(config, "casemate", Language.VERILOG, "module casemate; endmodule\n",
                     engine_ports(config))
 
