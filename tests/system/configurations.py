@@ -29,5 +29,5 @@ TREE = PRESETS["tiny"].replace(
 TREES = {TREE.name: TREE}
 
 CONFIGS = {**PRESETS, **{config.name: config for config in (NARROW, WIDE, LEAST)}}
-LARGE = ("server",)
+LARGE = ("server", "wide", "latency")
 """Those that `make test` leaves to `make verify`."""
