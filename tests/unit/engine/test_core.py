@@ -7,8 +7,8 @@ from casemate.engine.reports import ReportKind
 from core_environment import FULL, INTEGRITY, Environment
 from flat_metadata import Settings
 
-NAMES = ["tiny", "narrow", "latency",
-         *(pytest.param(name, marks=pytest.mark.verify) for name in ("pipelined", "wide", "deep"))]
+NAMES = ["tiny", "latency", *(pytest.param(name, marks=pytest.mark.verify)
+                              for name in ("narrow", "pipelined", "wide", "deep"))]
 
 
 @pytest.mark.parametrize("name", NAMES)
