@@ -154,7 +154,10 @@ class Bench:
                 f"s_axi_{prefix}size": (self.size - 1).bit_length(), f"s_axi_{prefix}burst": 1}
 
     def done(self, number: int, patience: int = _PATIENCE) -> tuple[int, bytes]:
-        """Run until a request is answered; return its response, and a read's data."""
+        """Run until a request is answered; return its response, and a read's data.
+
+        The response is the worst of all beats. Beats with an error are zero, which is checked.
+        """
         for _ in range(patience):
             if number in self.results:
                 return self.results.pop(number)
@@ -242,6 +245,8 @@ class Bench:
                 if channel == "aw":
                     self._open_writes[sent["s_axi_awid"]].append(number)
         if seen["s_axi_rvalid"] and self.host_takes:
+            if seen["s_axi_rresp"] != OKAY and seen["s_axi_rdata"]:
+                raise AssertionError(f"data beside an error response in cycle {self.cycle}")
             entry = self._open_reads[seen["s_axi_rid"]][0]
             entry[1] += seen["s_axi_rdata"].to_bytes(self.size, "little")
             entry[2] = max(entry[2], seen["s_axi_rresp"])
