@@ -3,8 +3,6 @@
 Simulated cycles are exact: the same on every machine. Wall-clock speeds are ratios within one run.
 """
 
-import json
-import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -21,8 +19,8 @@ import traces
 import typer
 import windows
 from casemate.config import preset
-from casemate_sim.figures import Figure, FigureBook
-from common import Report
+from casemate_sim.figures import Figure
+from common import Report, keep
 from rich.console import Console
 from rich.status import Status
 
@@ -62,26 +60,9 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure, and fail if a target is missed; Ctrl-C keeps what is finished."""
-    book = FigureBook(output)
-    errors = Console(stderr=True)
-    try:
-        with Status("", console=errors) as status:
-            for bench in benches or list(Bench):
-                for figure in BENCHES[bench](lambda text, name=bench: status.update(
-                        f"{name}: {text}")):
-                    book.add(figure)
-    except KeyboardInterrupt:
-        errors.print(f"Interrupted; {len(book.added)} finished figures are in {output}.")
-        sys.exit(130)
-    finally:
-        if as_json:
-            print(json.dumps({figure.name: figure.as_dict() for figure in book.added}, indent=1))
-        else:
-            Console().print(book.table())
-    missed = [figure.name for figure in book.added if figure.met is False]
-    if missed:
-        errors.print(f"[red]Missed:[/] {', '.join(missed)}")
-        sys.exit(1)
+    with Status("", console=Console(stderr=True)) as status:
+        keep((figure for bench in benches or list(Bench) for figure in BENCHES[bench](
+            lambda text, name=bench: status.update(f"{name}: {text}"))), output, as_json=as_json)
 
 
 if __name__ == "__main__":

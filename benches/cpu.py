@@ -5,7 +5,6 @@ Simulated cycles are exact. The speeds of simulation, with the engine and withou
 turns within one run; their ratio is what counts.
 """
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -17,9 +16,9 @@ from casemate_sim.config_file import find_config
 from casemate_sim.cpu.boot import BootResult, boot
 from casemate_sim.cpu.hardware.cores import CORES
 from casemate_sim.cpu.program import find_program, shipped
-from casemate_sim.figures import Figure, FigureBook
+from casemate_sim.figures import Figure
 from casemate_sim.modes import MODES, with_tree
-from common import Report
+from common import Report, keep
 from rich.console import Console
 from rich.status import Status
 
@@ -83,25 +82,18 @@ def main(
     output: Annotated[Path, typer.Option(help="File of figures.")] = Path("build/cpu.json"),
 ) -> None:
     """Measure; Ctrl-C keeps what is finished."""
-    book, errors, engine = FigureBook(output), Console(stderr=True), with_tree(find_config(config))
-    try:
-        with Status("", console=errors) as status:
-            for each in core or list(CORES):
-                names = program or [name for name in shipped() if name != "hello"]
-                for name in names if costs else ():
-                    for figure in cost(each, name, engine, status.update):
-                        book.add(figure)
-                if speeds:
-                    for figure in speed(each, engine, status.update):
-                        book.add(figure)
-    except KeyboardInterrupt:
-        errors.print(f"Interrupted; {len(book.added)} finished figures are in {output}.")
-        sys.exit(130)
-    finally:
-        Console().print(book.table())
-    if missed := [figure.name for figure in book.added if figure.met is False]:
-        errors.print(f"[red]Missed:[/] {', '.join(missed)}")
-        sys.exit(1)
+    engine = with_tree(find_config(config))
+    names = program or [name for name in shipped() if name != "hello"]
+
+    def figures(report: Report) -> Iterator[Figure]:
+        for each in core or list(CORES):
+            for name in names if costs else ():
+                yield from cost(each, name, engine, report)
+            if speeds:
+                yield from speed(each, engine, report)
+
+    with Status("", console=Console(stderr=True)) as status:
+        keep(figures(status.update), output)
 
 
 if __name__ == "__main__":

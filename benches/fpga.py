@@ -5,7 +5,6 @@ nextpnr, seeds 1 to N, of which the median counts. Placements are remembered: wh
 goes on where it ended.
 """
 
-import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -15,10 +14,11 @@ import fpga_ciphers
 import fpga_engines
 import fpga_paths
 import typer
-from casemate_sim.figures import Figure, FigureBook
+from casemate_sim.figures import Figure
 from casemate_sim.synthesis.devices import Target
 from casemate_sim.synthesis.flow import Design
 from casemate_sim.synthesis.implementation import Implementation, implement
+from common import keep
 from fpga_common import Measure
 from rich.console import Console
 
@@ -52,7 +52,6 @@ def main(
     output: Annotated[Path, typer.Option(help="File of figures.")] = Path("build/fpga.json"),
 ) -> None:
     """Place and route; Ctrl-C keeps what is finished."""
-    book = FigureBook(output)
     errors = Console(stderr=True)
 
     def measure(design: Design, target: Target) -> Implementation:
@@ -63,19 +62,8 @@ def main(
             raise KeyboardInterrupt
         return result
 
-    try:
-        for group in groups or list(Group):
-            for figure in figures(group, measure, mirrors):
-                book.add(figure)
-    except KeyboardInterrupt:
-        errors.print(f"Interrupted; {len(book.added)} finished figures are in {output}.")
-        sys.exit(130)
-    finally:
-        Console().print(book.table())
-    missed = [figure.name for figure in book.added if figure.met is False]
-    if missed:
-        errors.print(f"[red]Missed:[/] {', '.join(missed)}")
-        sys.exit(1)
+    keep((figure for group in groups or list(Group)
+          for figure in figures(group, measure, mirrors)), output)
 
 
 if __name__ == "__main__":

@@ -79,20 +79,9 @@ void casemate_write_answered(long long handle, int id, int response) {
 
 // -- called from Python -----------------------------------------------------------------------
 
-void *casemate_create() {
-    try {
-        return new Simulation;
-    } catch (const std::exception &) {
-        return nullptr;
-    }
-}
+void *casemate_create() { return create<Simulation>(); }
 
-void casemate_destroy(Simulation *simulation) {
-#if CASEMATE_TRACE_FST || CASEMATE_TRACE_VCD
-    if (simulation->tracer) simulation->tracer->close();
-#endif
-    delete simulation;
-}
+void casemate_destroy(Simulation *simulation) { delete simulation; }
 
 void casemate_configure(Simulation *simulation, const uint32_t *settings, uint64_t base_line,
                         uint64_t interval) {

@@ -78,10 +78,7 @@ int casemate_key(EngineSimulation *simulation, uint32_t slot, uint32_t name, con
         model.key_valid = 1;
         simulation->tick();
         model.key_valid = 0;
-        for (int i = 0; !model.key_ready; i++) {
-            if (i == 100000) throw std::runtime_error("the engine does not accept a key");
-            simulation->tick();
-        }
+        answered(*simulation, model.key_ready, "the engine does not accept a key");
         return 0;
     });
 #else
@@ -103,10 +100,7 @@ int casemate_slot(EngineSimulation *simulation, uint32_t slot, uint32_t domain, 
         model.slot_valid = 1;
         simulation->tick();
         model.slot_valid = 0;
-        for (int i = 0; !model.slot_ready; i++) {
-            if (i == 100000) throw std::runtime_error("the engine does not accept a slot");
-            simulation->tick();
-        }
+        answered(*simulation, model.slot_ready, "the engine does not accept a slot");
         return 0;
     });
 #else
@@ -143,10 +137,7 @@ int casemate_register(EngineSimulation *simulation, int write, uint32_t address,
         model.register_valid = 1;
         simulation->tick();
         model.register_valid = 0;
-        for (int i = 0; !model.register_ready; i++) {
-            if (i == 100000) throw std::runtime_error("no answer from the registers");
-            simulation->tick();
-        }
+        answered(*simulation, model.register_ready, "no answer from the registers");
         if (!write) *value = model.register_result;
         return int(model.register_response);
     });

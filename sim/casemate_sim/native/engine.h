@@ -41,6 +41,12 @@ struct EngineSimulation {
     uint64_t trace_from = 0, trace_to = 0;
 #endif
 
+    ~EngineSimulation() {
+#if CASEMATE_TRACE_FST || CASEMATE_TRACE_VCD
+        if (tracer) tracer->close();
+#endif
+    }
+
     // Out of reset; the model may call what the derived class answers, so that one calls it.
     void start() {
         context.traceEverOn(CASEMATE_TRACE_FST || CASEMATE_TRACE_VCD);
@@ -72,6 +78,15 @@ struct EngineSimulation {
     }
 };
 
+// Null if the model does not start.
+template <typename Simulation> Simulation *create() {
+    try {
+        return new Simulation;
+    } catch (const std::exception &) {
+        return nullptr;
+    }
+}
+
 struct AssertionFailed : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
@@ -85,5 +100,14 @@ template <typename Action> int guarded(EngineSimulation *simulation, Action acti
     } catch (const std::exception &failure) {
         simulation->error = failure.what();
         return -1;
+    }
+}
+
+// After a request was put on a port of the engine: tick until it is answered.
+template <typename Ready> void answered(EngineSimulation &simulation, const Ready &ready,
+                                        const char *otherwise) {
+    for (int i = 0; !ready; i++) {
+        if (i == 100000) throw std::runtime_error(otherwise);
+        simulation.tick();
     }
 }

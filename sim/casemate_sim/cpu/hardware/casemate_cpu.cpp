@@ -34,20 +34,9 @@ void casemate_finished(long long handle, int code) {
 
 // -- called from Python -----------------------------------------------------------------------
 
-void *casemate_create() {
-    try {
-        return new Simulation;
-    } catch (const std::exception &) {
-        return nullptr;
-    }
-}
+void *casemate_create() { return create<Simulation>(); }
 
-void casemate_destroy(Simulation *simulation) {
-#if CASEMATE_TRACE_FST || CASEMATE_TRACE_VCD
-    if (simulation->tracer) simulation->tracer->close();
-#endif
-    delete simulation;
-}
+void casemate_destroy(Simulation *simulation) { delete simulation; }
 
 // Run on for at most `cycles`. Returns 1 when the program is over, 0 if it goes on.
 int casemate_run(Simulation *simulation, uint64_t cycles) {
