@@ -19,10 +19,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
+import casemate
+
 from casemate_sim.toolchain import ToolError, toolchain
 
-__all__ = ["BuildError", "cache_directory", "cached", "digest_of", "source_files", "verilate",
-           "verilate_small"]
+__all__ = ["HARDWARE", "SIMULATION", "BuildError", "cache_directory", "cached", "digest_of",
+           "source_files", "verilate", "verilate_small"]
+
+HARDWARE = Path(casemate.__file__).parent
+"""Folder of the hardware's sources."""
+
+SIMULATION = Path(__file__).parent
+"""Folder of the simulation's sources."""
 
 COMPILE_FLAGS = ("-O2", "-fno-strict-aliasing", "-w")
 """C++ flags of the generated model; see docs/simulation.md for the measurement behind them."""

@@ -15,14 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-import casemate
 import cocotb_tools.config
 import find_libpython
 from casemate.config import EngineConfig
 from casemate.export import convert_verilog
 
-import casemate_sim
-from casemate_sim.build import cached, digest_of, source_files, verilate
+from casemate_sim.build import HARDWARE, SIMULATION, cached, digest_of, source_files, verilate
 from casemate_sim.checked import CheckedCasemate
 from casemate_sim.native.roms import share_roms
 from casemate_sim.toolchain import ToolError, package_versions, toolchain
@@ -90,10 +88,10 @@ def build_cocotb(config: EngineConfig, *, waves: bool = False, optimise: str = "
         (folder / "ports.vlt").write_text("`verilator_config\n" + "".join(
             f'public_flat_rw -module "{_TOP}" -var "{port}"\n' for port in _ports(text)))
 
-    sources = source_files(Path(casemate.__file__).parent)
+    sources = source_files(HARDWARE)
     exported = cached(f"verilog-cocotb-{config.name}", digest_of(
         config.digest, package_versions("amaranth", "pyosys"),
-        files=[*sources, *(Path(casemate_sim.__file__).parent / name
+        files=[*sources, *(SIMULATION / name
                            for name in ("checked.py", "build_cocotb.py"))]), export)
     verilog = [exported / "ports.vlt", exported / "casemate.v"]
 

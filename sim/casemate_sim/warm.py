@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-import casemate
 import numpy as np
 from casemate.config import LINE_BYTES, EngineConfig
 from numpy.typing import NDArray
 
-import casemate_sim
-from casemate_sim.build import cached, digest_of, source_files
+from casemate_sim.build import HARDWARE, SIMULATION, cached, digest_of, source_files
 from casemate_sim.model import Image, seal_image
 from casemate_sim.model.image import PAGE_BYTES
 
@@ -41,8 +39,7 @@ def sealed_memory(config: EngineConfig, keys: Mapping[str, bytes], domain: int,
     key = digest_of(
         geometry, {name: value.hex() for name, value in keys.items()}, domain, encrypt,
         sha256(lines.tobytes()).hexdigest(), sha256(data.tobytes()).hexdigest(),
-        files=[*source_files(Path(casemate_sim.__file__).parent / "model"),
-               Path(casemate.__file__).parent / "config.py"])
+        files=[*source_files(SIMULATION / "model"), HARDWARE / "config.py"])
 
     def build(folder: Path) -> None:
         image, root = seal_image(config, keys, domain, lines, data, encrypt=encrypt)

@@ -12,6 +12,7 @@ from casemate_sim.adversary.adapter import (
     Response,
     run_now,
 )
+from casemate_sim.adversary.adapters import create_adapter
 from casemate_sim.adversary.attack import MODES, Attack, Later, Outcome, Together
 from casemate_sim.adversary.campaign import (
     Report,
@@ -31,6 +32,7 @@ from casemate_sim.adversary.trial import Trial, TrialResult, run_trial
 __all__ = [
     "ATTACKS", "MODES", "Adapter", "AdapterError", "Alarm", "Attack", "Dram", "Hook", "Later",
     "Operation", "Outcome", "Report", "Response", "SavedTrial", "Scene", "Together", "Trial",
-    "TrialError", "TrialResult", "Witness", "Write", "attacked", "expectation_table", "find",
-    "load_trial", "plan", "run_campaign", "run_now", "run_trial", "save_trial",
+    "TrialError", "TrialResult", "Witness", "Write", "attacked", "create_adapter",
+    "expectation_table", "find", "load_trial", "plan", "run_campaign", "run_now", "run_trial",
+    "save_trial",
 ]

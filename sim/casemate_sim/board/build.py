@@ -19,7 +19,7 @@ from amaranth import Elaboratable
 
 from casemate_sim.board.platforms import BoardKind
 from casemate_sim.build import BuildError
-from casemate_sim.toolchain import find_tool, package_versions
+from casemate_sim.toolchain import YOSYS, find_tool, package_versions
 
 __all__ = ["STAGES", "BuildReport", "build_bitstream"]
 
@@ -85,8 +85,7 @@ def _environment(folder: Path) -> dict[str, str]:
     tools = {variable: str(find_tool(name, str(beside / name), name))
              for variable, name in _TOOLS.items()}
     yosys = folder / "yosys"
-    yosys.write_text("#!/bin/sh\nexec "
-                     f'{shlex.join((sys.executable, "-m", "casemate_sim.yosys"))} "$@"\n')
+    yosys.write_text(f'#!/bin/sh\nexec {shlex.join(YOSYS)} "$@"\n')
     yosys.chmod(0o755)
     return os.environ | tools | {"YOSYS": "./yosys"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from casemate_sim.adversary import (
     Trial,
     TrialResult,
     attacked,
+    create_adapter,
     find,
     load_trial,
     plan,
@@ -31,7 +33,7 @@ from casemate_sim.adversary import (
 )
 from casemate_sim.adversary.campaign import rows
 from casemate_sim.cli.errors import FAULT, INTERRUPTED, InputError, complain
-from casemate_sim.cli.inputs import check_directory, check_output
+from casemate_sim.cli.inputs import check_directory, check_output, check_result
 from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.config_file import config_dict, find_config
 
@@ -84,8 +86,7 @@ def attack(
     if replay is not None:
         _replay(replay, wave, model)
         return
-    if json != STDOUT:
-        check_output(None if json is None else Path(json), "--json")
+    check_result(json)
     check_directory(failures, "--failures")
     engine = attacked(find_config(config))
     try:
@@ -123,10 +124,10 @@ def run_trials(config: EngineConfig, trials: Sequence[Trial], *, model: bool = F
     The outcomes, and whether Ctrl-C ended it.
     """
     errors = Console(stderr=True)
-    adapter = _adapter(config, None, model, errors)
     report, interrupted = Report(), False
-    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn(),
-                  console=errors, disable=not errors.is_terminal, transient=True) as progress:
+    with closing(_adapter(config, None, model, errors)) as adapter, Progress(
+            *Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn(),
+            console=errors, disable=not errors.is_terminal, transient=True) as progress:
         task = progress.add_task("trials", total=len(trials))
         try:
             for trial in trials:
@@ -137,7 +138,6 @@ def run_trials(config: EngineConfig, trials: Sequence[Trial], *, model: bool = F
                 progress.advance(task)
         except KeyboardInterrupt:
             interrupted = True
-    adapter.close()
     return report, interrupted
 
 
@@ -149,22 +149,15 @@ def campaign_dict(report: Report, config: EngineConfig, seed: int, *, model: boo
 
 
 def _adapter(config: EngineConfig, wave: Path | None, model: bool, errors: Console) -> Adapter:
-    if model:
-        from casemate_sim.adversary.model import ModelAdapter
-
-        return ModelAdapter(config)
-    from casemate_sim.adversary.native import NativeAdapter
-
     with errors.status("building the model (once) ..."):
-        return NativeAdapter(config, wave)
+        return create_adapter(config, model=model, wave=wave)
 
 
 def _replay(path: Path, wave: Path | None, model: bool) -> None:
     """Run a saved trial and print what comes of it."""
     saved = load_trial(path)
-    adapter = _adapter(saved.config, wave, model, Console(stderr=True))
-    result = run_now(run_trial(adapter, saved.trial))
-    adapter.close()
+    with closing(_adapter(saved.config, wave, model, Console(stderr=True))) as adapter:
+        result = run_now(run_trial(adapter, saved.trial))
     typer.echo(_line(result))
     for event in result.events:
         typer.echo(f"  {event}")

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.status import Status
 
 from casemate_sim.cli.errors import FAULT, InputError
-from casemate_sim.cli.inputs import check_directory, check_output
-from casemate_sim.cli.show import print_facts, print_json, write_result
+from casemate_sim.cli.inputs import check_directory, check_result
+from casemate_sim.cli.show import STDOUT, print_facts, print_json, write_result
 from casemate_sim.cli.steps import show_step, steps_dict, verdict_of
 from casemate_sim.config_file import config_dict, find_config
 from casemate_sim.fuse_file import read_fuses
@@ -91,15 +91,14 @@ def build(
     kind, chosen = BOARDS[board], _board_config(config, fuses)
     folder = output or Path("build") / board
     check_directory(folder, "--output")
-    if json != "-":
-        check_output(Path(json) if json else None, "--json")
+    check_result(json)
     with _status("elaboration") as status:
         report = build_bitstream(OnBoard(BoardTop(chosen), kind), kind, folder, seed=seed,
                                  progress=status.update)
     write_result(json, {
         "schema": "casemate.board_build/1", "board": board, "config": config_dict(chosen.engine),
         "clock_hertz": chosen.clock_hertz} | report.as_dict())
-    if json != "-":
+    if json != STDOUT:
         _show_report(kind.title, kind.name, chosen, report)
     if not report.meets_timing:
         raise typer.Exit(FAULT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from types import TracebackType
 from typing import Annotated
 
@@ -21,13 +20,13 @@ from casemate_sim.cli.errors import (
     expected_code,
     message_of,
 )
-from casemate_sim.cli.inputs import check_output
+from casemate_sim.cli.inputs import check_result
+from casemate_sim.cli.options import DramOption, KeySeedOption
 from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.cli.sim import timing_of
 from casemate_sim.config_file import find_config
 from casemate_sim.cpu.program import Program, find_program, shipped
 from casemate_sim.cpu.strike import STRIKES, Strike, target_of
-from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.modes import MODES, with_tree
 from casemate_sim.toolchain import ToolError
 
@@ -51,9 +50,8 @@ def boot(
         metavar="PRESET|FILE", help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML file; "
         "its data window becomes the program's memory, and it gets a tree if it has none, in all "
         "modes.")] = "tiny",
-    dram: Annotated[str, typer.Option(
-        metavar="PRESET", help=f"The DRAM: {', '.join(TIMINGS)}.")] = "ddr3-1066",
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the keys.")] = 0,
+    dram: DramOption = "ddr3-1066",
+    seed: KeySeedOption = 0,
     limit: Annotated[int, typer.Option(
         min=1, metavar="N", help="Cycles after which the program is given up.")] = 100_000_000,
     attack: Annotated[str | None, typer.Option(
@@ -83,8 +81,7 @@ def boot(
     # What a mode costs must not be mixed with what hardware it could do without.
     engine, timing = with_tree(find_config(config)), timing_of(dram)
     modes = _modes(mode or ["full"])
-    if json != STDOUT:
-        check_output(None if json is None else Path(json), "--json")
+    check_result(json)
     loaded = find_program(program)
     strike = _strike(loaded, engine, attack, at, target, seed)
 

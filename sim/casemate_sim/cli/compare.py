@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from casemate.config import PRESETS, EngineConfig
+from casemate.config import EngineConfig
 from rich.console import Console
 
-from casemate_sim.cli.errors import BAD_INPUT, InputError
-from casemate_sim.cli.inputs import check_output
-from casemate_sim.cli.show import STDOUT, write_result
+from casemate_sim.cli.errors import InputError
+from casemate_sim.cli.inputs import check_plot, check_result
+from casemate_sim.cli.options import DramOption, EngineOption, KeySeedOption
+from casemate_sim.cli.show import STDOUT, write_plot, write_result
 from casemate_sim.cli.sim import Mode, leave, timing_of
 from casemate_sim.config_file import find_config
-from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming
 from casemate_sim.traffic import Traffic, named_trace
 
@@ -32,14 +32,11 @@ def compare(
     limit: Annotated[int | None, typer.Option(
         min=1, metavar="N", help="Play the first N records of each only.",
         show_default=False)] = None,
-    config: Annotated[str, typer.Option(
-        metavar="PRESET|FILE", help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML "
-        "file.")] = "ecp5",
+    config: EngineOption = "ecp5",
     mode: Annotated[Mode, typer.Option(
         metavar="MODE", help="The last of the modes: plain, xts, integrity, full.")] = Mode.FULL,
-    dram: Annotated[str, typer.Option(
-        metavar="PRESET", help=f"The DRAM: {', '.join(TIMINGS)}.")] = "ddr3-1066",
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the keys.")] = 0,
+    dram: DramOption = "ddr3-1066",
+    seed: KeySeedOption = 0,
     json: Annotated[str | None, typer.Option(
         metavar="FILE", help="Write everything measured as JSON; `-` is stdout, which then gets "
         "nothing else.", show_default=False)] = None,
@@ -53,9 +50,8 @@ def compare(
     """
     engine = find_config(config)
     timing = timing_of(dram)
-    if json != STDOUT:
-        check_output(None if json is None else Path(json), "--json")
-    check_output(plot, "--plot", (".png", ".svg", ".pdf"))
+    check_result(json)
+    check_plot(plot)
 
     from casemate_sim.plot import draw_slowdowns
     from casemate_sim.summary import comparison_dict, slowdown_table
@@ -73,13 +69,7 @@ def compare(
             "traces": {traffic.name: comparison_dict(
                 comparisons[traffic.name], trace=traffic.as_dict(), config=engine)
                 for traffic in traffics if traffic.name in comparisons}})
-    if plot is not None:
-        try:
-            draw_slowdowns(comparisons, plot, title)
-        except OSError as error:
-            typer.echo(f"casemate: error: {plot}: cannot be written: {error.strerror}", err=True)
-            raise typer.Exit(BAD_INPUT) from error
-        typer.echo(f"plot: {plot}", err=True)
+    write_plot(plot, lambda path: draw_slowdowns(comparisons, path, title))
     for comparison in comparisons.values():
         leave(comparison)
 

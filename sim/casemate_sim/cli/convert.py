@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from casemate_sim.caches import HIERARCHIES, parse_hierarchy
-from casemate_sim.cli.inputs import check_output
+from casemate_sim.cli.inputs import check_output, check_result
 from casemate_sim.cli.show import STDOUT, print_facts, write_result
 from casemate_sim.convert import TraceFormat
 from casemate_sim.sizes import parse_size, size_text
@@ -54,8 +54,7 @@ def convert(
     hierarchy = () if caches == "none" else parse_hierarchy(caches)
     window_bytes = None if window is None else parse_size(window)
     check_output(output, "--output")
-    if json != STDOUT:
-        check_output(None if json is None else Path(json), "--json")
+    check_result(json)
 
     from casemate_sim.convert import convert as run
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from casemate.config import PRESETS
 from rich.console import Console
 
 from casemate_sim.cli.errors import InputError
 from casemate_sim.cli.inputs import check_output
+from casemate_sim.cli.options import EngineOption
 from casemate_sim.cli.show import STDOUT, print_facts, write_bytes
 from casemate_sim.config_file import find_config
 from casemate_sim.exported import Language, export_engine
@@ -36,9 +36,7 @@ def export(
     output: Annotated[str, typer.Option(
         "-o", "--output", metavar="FILE", help="File to write; `-` is stdout, which then gets "
         "nothing else.", show_default=False)],
-    config: Annotated[str, typer.Option(
-        metavar="PRESET|FILE",
-        help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML file.")] = "ecp5",
+    config: EngineOption = "ecp5",
     language: Annotated[Language, typer.Option(
         "--format", metavar="FORMAT",
         help="verilog, or rtlil, which is Yosys' own.")] = Language.VERILOG,

@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 
 from casemate_sim.cli.errors import InputError
+from casemate_sim.cli.show import STDOUT
 from casemate_sim.files import check_writable
 
-__all__ = ["check_directory", "check_output", "parse_range"]
+__all__ = ["check_directory", "check_output", "check_plot", "check_result", "parse_range"]
 
 
 def parse_range(text: str) -> tuple[int, int]:
@@ -44,6 +45,17 @@ def check_output(path: Path | None, option: str, suffixes: tuple[str, ...] = ())
         check_writable(path)
     except OSError as error:
         raise InputError(f"{option} {path}: cannot be written: {error.strerror}") from error
+
+
+def check_result(name: str | None) -> None:
+    """Find out the same of what ``--json`` names; stdout always is writable."""
+    if name is not None and name != STDOUT:
+        check_output(Path(name), "--json")
+
+
+def check_plot(path: Path | None) -> None:
+    """Find out the same of what ``--plot`` names, whose suffix must be that of a picture."""
+    check_output(path, "--plot", (".png", ".svg", ".pdf"))
 
 
 def check_directory(path: Path | None, option: str) -> None:

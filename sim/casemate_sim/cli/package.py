@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from casemate.config import PRESETS
 from rich.console import Console
 
 from casemate_sim.cli.errors import InputError
 from casemate_sim.cli.export import check_module_name
 from casemate_sim.cli.inputs import check_directory
+from casemate_sim.cli.options import EngineOption
 from casemate_sim.cli.show import print_facts, print_json
 from casemate_sim.config_file import find_config
 from casemate_sim.exported import export_engine
@@ -26,9 +26,7 @@ def package(
     folder: Annotated[Path, typer.Argument(
         metavar="FOLDER", help="Folder to write; an older package in it is replaced.",
         show_default=False)],
-    config: Annotated[str, typer.Option(
-        metavar="PRESET|FILE",
-        help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML file.")] = "ecp5",
+    config: EngineOption = "ecp5",
     name: Annotated[str, typer.Option(
         metavar="NAME", help="Name of the top module.")] = "casemate",
     mhz: Annotated[float, typer.Option(

@@ -14,8 +14,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from casemate_sim.caches import HIERARCHIES, parse_hierarchy
 from casemate_sim.cli.errors import INTERRUPTED, complain
-from casemate_sim.cli.inputs import check_output
-from casemate_sim.cli.show import STDOUT, print_facts, write_result
+from casemate_sim.cli.inputs import check_output, check_result
+from casemate_sim.cli.show import print_facts, write_result
 from casemate_sim.sizes import parse_size, size_text
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def record(
     hierarchy = hierarchy_of(caches)
     window_bytes = None if window is None else parse_size(window)
     check_output(output, "--output")
-    if json != STDOUT:
-        check_output(None if json is None else Path(json), "--json")
+    check_result(json)
 
     result = record_program(
         program, output, hierarchy=hierarchy, window_bytes=window_bytes, shuffle_seed=shuffle,

@@ -14,10 +14,10 @@ from casemate_sim.cli.attack import campaign_dict, run_trials
 from casemate_sim.cli.compare import compare_traffics
 from casemate_sim.cli.errors import INTERRUPTED, complain, message_of
 from casemate_sim.cli.inputs import check_output
+from casemate_sim.cli.options import DramOption
 from casemate_sim.cli.show import write_bytes
 from casemate_sim.cli.sim import Mode, timing_of
 from casemate_sim.config_file import config_dict, find_config
-from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.figures import RESULTS
 from casemate_sim.toolchain import ToolError, package_versions, toolchain
 from casemate_sim.traces import shipped
@@ -50,8 +50,7 @@ def report(
     config: Annotated[str, typer.Option(
         metavar="PRESET|FILE", help=f"The engine that plays: a preset ({', '.join(PRESETS)}) or a "
         "TOML file.")] = "ecp5",
-    dram: Annotated[str, typer.Option(
-        metavar="PRESET", help=f"The DRAM: {', '.join(TIMINGS)}.")] = "ddr3-1066",
+    dram: DramOption = "ddr3-1066",
 ) -> None:
     """Write everything measured into one HTML page that needs no other file.
 

@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from casemate.config import LINE_BYTES, PRESETS
+from casemate.config import LINE_BYTES
 
 from casemate_sim.caches import HIERARCHIES
 from casemate_sim.cli.errors import INTERRUPTED, InputError, complain
-from casemate_sim.cli.inputs import check_output
+from casemate_sim.cli.inputs import check_output, check_plot, check_result
+from casemate_sim.cli.options import DramOption, EngineOption, KeySeedOption
 from casemate_sim.cli.record import hierarchy_of, record_program, recording_dict
-from casemate_sim.cli.show import STDOUT
 from casemate_sim.cli.sim import Mode, simulate_traffic, timing_of
 from casemate_sim.config_file import find_config
-from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.sizes import size_text
 from casemate_sim.trace import load
 from casemate_sim.traffic import Traffic
@@ -31,14 +30,11 @@ def run(
     program: Annotated[list[str], typer.Argument(
         metavar="PROGRAM [ARGUMENTS]...", help="What to run; put `--` before it.",
         show_default=False)],
-    config: Annotated[str, typer.Option(
-        metavar="PRESET|FILE", help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML "
-        "file.")] = "ecp5",
+    config: EngineOption = "ecp5",
     mode: Annotated[Mode, typer.Option(
         metavar="MODE", help="The last of the modes: plain, xts, integrity, full.")] = Mode.FULL,
-    dram: Annotated[str, typer.Option(
-        metavar="PRESET", help=f"The DRAM: {', '.join(TIMINGS)}.")] = "ddr3-1066",
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the keys.")] = 0,
+    dram: DramOption = "ddr3-1066",
+    seed: KeySeedOption = 0,
     caches: Annotated[str, typer.Option(
         metavar="CACHES", help=f"Caches between the program and DRAM: {', '.join(HIERARCHIES)}, or "
         "SIZE:WAYS of each level, as in 32K:8,256K:8; `none` plays every access.",
@@ -76,9 +72,8 @@ def run(
     timing = timing_of(dram)
     hierarchy = hierarchy_of(caches)
     check_output(trace, "--output")
-    if json != STDOUT:
-        check_output(None if json is None else Path(json), "--json")
-    check_output(plot, "--plot", (".png", ".svg", ".pdf"))
+    check_result(json)
+    check_plot(plot)
     with ExitStack() as stack:
         path = trace or Path(stack.enter_context(
             tempfile.TemporaryDirectory(prefix="casemate-"))) / "program.trace"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import typer
@@ -15,7 +15,7 @@ from rich.text import Text
 from casemate_sim.cli.errors import InputError, complain
 from casemate_sim.files import whole_file
 
-__all__ = ["STDOUT", "print_facts", "print_json", "write_bytes", "write_result"]
+__all__ = ["STDOUT", "print_facts", "print_json", "write_bytes", "write_plot", "write_result"]
 
 STDOUT = "-"
 """File name that means stdout."""
@@ -49,6 +49,23 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.write(content)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def write_plot(path: Path | None, draw: Callable[[Path], None]) -> None:
+    """Draw a file, if it is wanted, and say on stderr where it is.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    if path is None:
+        return
+    try:
+        draw(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+    typer.echo(f"plot: {path}", err=True)
 
 
 def write_result(name: str | None, content: Mapping[str, object]) -> None:

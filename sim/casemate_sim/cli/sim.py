@@ -20,10 +20,16 @@ from casemate_sim.cli.errors import (
     expected_code,
     message_of,
 )
-from casemate_sim.cli.inputs import check_directory, check_output, parse_range
+from casemate_sim.cli.inputs import (
+    check_directory,
+    check_output,
+    check_plot,
+    check_result,
+    parse_range,
+)
+from casemate_sim.cli.options import DramOption
 from casemate_sim.cli.show import STDOUT
 from casemate_sim.config_file import find_config
-from casemate_sim.dram.timing import PRESETS as TIMINGS
 from casemate_sim.dram.timing import DramTiming, timing_preset
 from casemate_sim.simulate import PlayerConfig
 from casemate_sim.sizes import parse_size
@@ -78,8 +84,7 @@ def sim(
     mode: Annotated[Mode, typer.Option(
         metavar="MODE", help="The mode of interest: plain; xts, which encrypts; integrity, which "
         "authenticates; full, which does both. All modes before it are run, too.")] = Mode.FULL,
-    dram: Annotated[str, typer.Option(
-        metavar="PRESET", help=f"The DRAM: {', '.join(TIMINGS)}.")] = "ddr3-1066",
+    dram: DramOption = "ddr3-1066",
     seed: Annotated[int, typer.Option(
         min=0, metavar="N", help="Of keys and patterns; the same seed gives the same cycles.")] = 0,
     outstanding: Annotated[int, typer.Option(
@@ -128,9 +133,8 @@ def sim(
     cycles = None if wave_cycles is None else parse_range(wave_cycles)
     if cycles is not None and wave is None:
         raise InputError("--wave-cycles needs --wave")
-    if json != STDOUT:
-        check_output(None if json is None else Path(json), "--json")
-    check_output(plot, "--plot", (".png", ".svg", ".pdf"))
+    check_result(json)
+    check_plot(plot)
     check_output(wave, "--wave", (".vcd", ".fst"))
     check_directory(dump, "--dump")
     traffic = _traffic(trace, workload, engine, read_share=read_share, footprint=footprint,

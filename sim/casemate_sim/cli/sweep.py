@@ -18,8 +18,8 @@ from casemate_sim.cli.errors import (
     expected_code,
     message_of,
 )
-from casemate_sim.cli.inputs import check_directory, check_output
-from casemate_sim.cli.show import STDOUT, write_result
+from casemate_sim.cli.inputs import check_directory, check_plot, check_result
+from casemate_sim.cli.show import STDOUT, write_plot, write_result
 from casemate_sim.sweep.kinds import KINDS
 from casemate_sim.sweep.plan import Plan, load_plan
 from casemate_sim.sweep.results import PointResult, State, SweepResults
@@ -68,9 +68,8 @@ def sweep(
     plan = load_plan(file)
     store = Store(points or file.with_suffix(".points"))
     check_directory(store.folder, "--points")
-    if json != STDOUT:
-        check_output(None if json is None else Path(json), "--json")
-    check_output(plot, "--plot", (".png", ".svg", ".pdf"))
+    check_result(json)
+    check_plot(plot)
     results = SweepResults(plan, [PointResult(point) for point in plan.points])
     if plot is not None:
         from casemate_sim.sweep.plot import plot_axes
@@ -158,5 +157,4 @@ def _show(results: SweepResults, store: Store, json: str | None, plot: Path | No
     if plot is not None and x is not None and y is not None:
         from casemate_sim.sweep.plot import plot_sweep
 
-        plot_sweep(results.as_dict(), plot, x, y)
-        typer.echo(f"plot: {plot}", err=True)
+        write_plot(plot, lambda path: plot_sweep(results.as_dict(), path, x, y))

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from casemate.config import PRESETS
 from rich.console import Console
 
-from casemate_sim.cli.errors import BAD_INPUT, FAULT, INTERRUPTED, complain
-from casemate_sim.cli.inputs import check_output
-from casemate_sim.cli.show import STDOUT, write_result
+from casemate_sim.cli.errors import FAULT, INTERRUPTED, complain
+from casemate_sim.cli.inputs import check_plot, check_result
+from casemate_sim.cli.options import EngineOption
+from casemate_sim.cli.show import STDOUT, write_plot, write_result
 from casemate_sim.cli.sim import Mode
 from casemate_sim.config_file import config_dict, find_config
 from casemate_sim.modes import config_of_mode, with_fuses
@@ -24,9 +24,7 @@ _PLACEMENT, _OUTPUT = "Placement", "Results"
 
 
 def synth(
-    config: Annotated[str, typer.Option(
-        metavar="PRESET|FILE", help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML "
-        "file.")] = "ecp5",
+    config: EngineOption = "ecp5",
     mode: Annotated[Mode, typer.Option(
         metavar="MODE", help="What the engine can do: plain and xts are one engine without a tree; "
         "for integrity and full it gets the tree of `casemate sim`, if it has none.")] = Mode.FULL,
@@ -81,9 +79,8 @@ def synth(
     target = Target(device=chip, package=package or chip.packages[0],
                     grade=grade or chip.grades[0], frequency_mhz=frequency)
     limits = None if budget is None else load_budget(budget, engine.name, mode.value)
-    if json != STDOUT:
-        check_output(None if json is None else Path(json), "--json")
-    check_output(plot, "--plot", (".png", ".svg", ".pdf"))
+    check_result(json)
+    check_plot(plot)
 
     from casemate_sim.synthesis.flow import find_router
     from casemate_sim.synthesis.implementation import engine_design, implement
@@ -111,13 +108,7 @@ def synth(
         console.print(line, highlight=False, markup=False)
     write_result(json, {"schema": "casemate.synth/1", "config": config_dict(engine),
                         **result.as_dict(), "budget": compared})
-    if plot is not None:
-        try:
-            draw_implementation(result, plot, depth)
-        except OSError as error:
-            complain(f"{plot}: cannot be written: {error.strerror}", error=error)
-            raise typer.Exit(BAD_INPUT) from error
-        typer.echo(f"plot: {plot}", err=True)
+    write_plot(plot, lambda path: draw_implementation(result, path, depth))
     if result.interrupted:
         complain("interrupted; the seeds that finished are above, and remembered")
         raise typer.Exit(INTERRUPTED)

@@ -21,7 +21,7 @@ from casemate_sim.cpu.strike import Strike
 from casemate_sim.dram.timing import DramTiming, timing_preset
 from casemate_sim.model.engine import GoldenEngine
 from casemate_sim.modes import AUTHENTICATED, MODES, config_of_mode, encrypts
-from casemate_sim.native.model import SimulationError
+from casemate_sim.native.model import FIRST_STEP, SimulationError, next_step
 from casemate_sim.tenant import DOMAIN, keys_of_seed, open_domain
 from casemate_sim.toolchain import package_versions, toolchain
 
@@ -33,7 +33,6 @@ __all__ = ["BUS_ERROR_CODE", "BootProgress", "BootResult", "boot", "machine_conf
 BUS_ERROR_CODE = 135
 """Exit code of the shipped programs when a bus error trapped; see programs/casemate.h."""
 
-_STEP_SECONDS = 0.2
 _LIMIT = 100_000_000
 
 BootProgress = Callable[[int, float, bytes], None]
@@ -237,7 +236,7 @@ class _Run:
         `strike` is called with the cycle and acts if its time has come; it returns when it wants to
         be called next, None for never.
         """
-        step, due = 2000, None if strike is None else strike(0)
+        step, due = FIRST_STEP, None if strike is None else strike(0)
         try:
             while not self.over and self._simulation.cycles < limit:
                 ahead = min(limit, limit if due is None else due) - self._simulation.cycles
@@ -253,8 +252,7 @@ class _Run:
                 if self._progress is not None:
                     self._progress(self._simulation.cycles, self.seconds, written)
                 if ahead >= step:
-                    step = max(1000, min(10_000_000, int(
-                        step * _STEP_SECONDS / max(elapsed, 1e-3))))
+                    step = next_step(step, elapsed)
         except KeyboardInterrupt:
             self.interrupted = True
         except SimulationError as error:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import casemate
 from casemate.config import EngineConfig
 
-from casemate_sim.build import cached, digest_of, source_files
+from casemate_sim.build import HARDWARE, cached, digest_of, source_files
 from casemate_sim.exported import export_engine
 from casemate_sim.toolchain import package_versions
 
@@ -20,7 +19,7 @@ _COMMENT = re.compile(r"/\*.*?\*/|^//.*?$\n?", re.DOTALL | re.MULTILINE)
 def engine_verilog(config: EngineConfig, *, name: str) -> Path:
     """Return the file with the top module `name`."""
     key = digest_of(config.digest, name, package_versions("amaranth", "pyosys"),
-                    files=source_files(Path(casemate.__file__).parent))
+                    files=source_files(HARDWARE))
 
     def build(folder: Path) -> None:
         (folder / f"{name}.v").write_bytes(export_engine(config, name=name).content)

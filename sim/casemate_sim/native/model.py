@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 from casemate_sim.dram.layouts import TIMING, timing_values
 from casemate_sim.dram.timing import DramTiming
 
-__all__ = ["INTEGER", "PAGE_BYTES", "POINTER", "TEXT", "U32", "U64", "NativeModel",
-           "SimulationError", "pack"]
+__all__ = ["FIRST_STEP", "INTEGER", "PAGE_BYTES", "POINTER", "TEXT", "U32", "U64", "NativeModel",
+           "SimulationError", "next_step", "pack"]
 
 PAGE_BYTES = 4096
 """Size of a page of the sparse DRAM content."""
+
+FIRST_STEP = 2000
+"""Cycles of the first stretch of a run; see :func:`next_step`."""
+
+_STEP_SECONDS = 0.2
 
 U64, U32, POINTER = ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p
 INTEGER, TEXT = ctypes.c_int, ctypes.c_char_p
@@ -43,6 +48,17 @@ def pack(layout: data.StructLayout, values: Mapping[str, int]) -> ctypes.Array:
         packed |= value << field.offset
     count = (layout.size + 31) // 32 + 1
     return (ctypes.c_uint32 * count)(*((packed >> 32 * i) & 0xffffffff for i in range(count)))
+
+
+def next_step(step: int, seconds: float) -> int:
+    """Return the cycles of the next stretch: long enough for speed, short enough to watch.
+
+    Parameters
+    ----------
+    step, seconds:
+        Cycles of the last one, and how long they took.
+    """
+    return max(1000, min(10_000_000, int(step * _STEP_SECONDS / max(seconds, 1e-3))))
 
 
 class NativeModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -12,9 +13,9 @@ from casemate.config import EngineConfig
 
 from casemate_sim.adversary import (
     MODES,
-    Adapter,
     Trial,
     attacked,
+    create_adapter,
     plan,
     run_campaign,
     run_now,
@@ -22,9 +23,8 @@ from casemate_sim.adversary import (
 from casemate_sim.adversary import (
     Outcome as TrialOutcome,
 )
+from casemate_sim.build import HARDWARE, SIMULATION
 from casemate_sim.sweep.work import (
-    HARDWARE,
-    SIMULATION,
     Model,
     Outcome,
     Work,
@@ -103,11 +103,8 @@ class AttackWork(Work):
     def run(self) -> Outcome:
         """Run the trials, one after another."""
         started = time.monotonic()
-        adapter = self._adapter()
-        try:
+        with closing(create_adapter(self.config, model=self.model)) as adapter:
             report = run_now(run_campaign(adapter, self.trials))
-        finally:
-            adapter.close()
         faults = [f"{each.trial.attack} in {each.trial.mode}, seed {each.trial.seed}: "
                   f"{each.outcome} instead of {each.expected}" for each in report.failures]
         faults += [f"{attack} in {mode}: never as expected" for attack, mode in report.missed]
@@ -119,12 +116,3 @@ class AttackWork(Work):
                 "succeeds": report.total(TrialOutcome.SUCCEEDS),
                 "false_alarm": report.total(TrialOutcome.FALSE_ALARM),
                 "hangs": report.total(TrialOutcome.HANGS), "unnoticed": report.unnoticed})
-
-    def _adapter(self) -> Adapter:
-        if self.model:
-            from casemate_sim.adversary.model import ModelAdapter
-
-            return ModelAdapter(self.config)
-        from casemate_sim.adversary.native import NativeAdapter
-
-        return NativeAdapter(self.config)

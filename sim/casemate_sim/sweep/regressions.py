@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from xml.etree import ElementTree
 
+from casemate_sim.build import HARDWARE, SIMULATION
 from casemate_sim.sweep.work import (
-    HARDWARE,
-    SIMULATION,
     Model,
     Outcome,
     Work,

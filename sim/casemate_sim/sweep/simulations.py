@@ -10,13 +10,12 @@ from typing import Any, ClassVar
 
 from casemate.config import EngineConfig
 
+from casemate_sim.build import HARDWARE, SIMULATION
 from casemate_sim.dram.timing import DramTiming, timing_preset
 from casemate_sim.modes import MODES, config_of_mode
 from casemate_sim.simulate import PlayerConfig, Result, check_records, simulate
 from casemate_sim.sizes import parse_size
 from casemate_sim.sweep.work import (
-    HARDWARE,
-    SIMULATION,
     Model,
     Outcome,
     Work,

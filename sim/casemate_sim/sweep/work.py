@@ -8,23 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-import casemate
 from casemate.config import EngineConfig
 
-import casemate_sim
 from casemate_sim.build import digest_of, source_files
 from casemate_sim.config_file import change_config, find_config
 from casemate_sim.modes import with_tree
 from casemate_sim.toolchain import package_versions
 
-__all__ = ["ENGINE", "HARDWARE", "SIMULATION", "Model", "Outcome", "ParameterError", "Work",
+__all__ = ["ENGINE", "Model", "Outcome", "ParameterError", "Work",
            "engine_of", "parameter_error"]
 
 ENGINE = "engine."
 """Begins the names of the engine's own parameters, as in ``engine.tree.cache_sets``."""
-
-HARDWARE, SIMULATION = Path(casemate.__file__).parent, Path(casemate_sim.__file__).parent
-
 
 class ParameterError(ValueError):
     """A parameter of a point has a value that is not possible."""

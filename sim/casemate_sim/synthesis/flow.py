@@ -21,7 +21,7 @@ from typing import Any
 from amaranth.lib import wiring
 
 from casemate_sim.build import cached, digest_of
-from casemate_sim.toolchain import ToolError, package_versions
+from casemate_sim.toolchain import YOSYS, ToolError, package_versions
 
 from .devices import Family, Target
 from .netlist import INPUT
@@ -188,7 +188,7 @@ def synthesize(design: Design, family: Family, tools: Tools) -> Path:
         for name, text in {**design.verilog, "design.il": rtlil}.items():
             (folder / name).write_text(text)
         (folder / "design.ys").write_text("\n".join(commands))
-        tools.run("yosys", [sys.executable, "-m", "casemate_sim.yosys", "-q", "design.ys"], folder)
+        tools.run("yosys", [*YOSYS, "-q", "design.ys"], folder)
 
     key = digest_of(rtlil, dict(design.verilog), commands, package_versions("pyosys"))
     return cached(f"netlist-{design.name}", key, build) / _NETLIST

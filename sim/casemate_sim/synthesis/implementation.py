@@ -10,10 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import casemate
 from casemate.config import EngineConfig
 
-from casemate_sim.build import cached, digest_of, source_files
+from casemate_sim.build import HARDWARE, cached, digest_of, source_files
 from casemate_sim.toolchain import package_versions
 
 from .devices import Target
@@ -46,7 +45,7 @@ def engine_design(config: EngineConfig) -> Design:
         (folder / "design.il").write_text(design_of(Casemate(config), config.name).rtlil)
 
     key = digest_of(config.digest, package_versions("amaranth"), files=[
-        *source_files(Path(casemate.__file__).parent), Path(__file__).with_name("pins.py")])
+        *source_files(HARDWARE), Path(__file__).with_name("pins.py")])
     folder = cached(f"rtlil-{config.name}", key, build)
     return Design(config.name, (folder / "design.il").read_text())
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import casemate
 from casemate.config import EngineConfig
 
-import casemate_sim
-from casemate_sim.build import cached, digest_of, source_files, verilate
+from casemate_sim.build import HARDWARE, SIMULATION, cached, digest_of, source_files, verilate
 from casemate_sim.native.roms import share_roms
 from casemate_sim.toolchain import package_versions, toolchain
 
@@ -38,14 +36,14 @@ def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "
     casemate_sim.toolchain.ToolError
         If a tool is missing or the build fails.
     """
-    native = Path(casemate_sim.__file__).parent / "native"
+    native = SIMULATION / "native"
 
     def export(folder: Path) -> None:
         from casemate.export import verilog
 
         (folder / f"{_TOP}.v").write_text(share_roms(verilog(config, name=_TOP)))
 
-    sources = source_files(Path(casemate.__file__).parent)
+    sources = source_files(HARDWARE)
     exported = cached(f"verilog-attack-{config.name}", digest_of(
         config.digest, package_versions("amaranth", "pyosys"),
         files=[*sources, native / "roms.py"]), export) / f"{_TOP}.v"
