@@ -6,7 +6,7 @@ import re
 import pytest
 from casemate.axi.rules import Rules
 from casemate.config import preset
-from casemate_sim.native import top
+from casemate_sim.native import memory_system
 from casemate_sim.native.simulation import SimulationError
 from casemate_sim.simulate import simulate
 from casemate_sim.workload import generate
@@ -15,7 +15,7 @@ from casemate_sim.workload import generate
 def test_a_broken_rule_is_the_error_of_the_run(tmp_path, monkeypatch):
     # The player has more reads in flight than these rules have room for.
     monkeypatch.setenv("CASEMATE_CACHE", str(tmp_path))
-    monkeypatch.setattr(top, "Rules", functools.partial(Rules, outstanding=4))
+    monkeypatch.setattr(memory_system, "Rules", functools.partial(Rules, outstanding=4))
     records = generate("stream", count=200, footprint_bytes=1 << 16)
     with pytest.raises(SimulationError) as caught:
         simulate(records, config=preset("tiny"), mode="bare")
