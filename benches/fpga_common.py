@@ -36,8 +36,8 @@ def of_engine(result: Implementation) -> Usage:
 
 
 def figure_config(result: Implementation) -> dict[str, object]:
-    """Return what is needed to measure a design again, and each seed's frequency."""
-    return {"config": result.name, **result.target.as_dict(),
-            "fmax_mhz_by_seed": {str(each.seed): min(each.fmax_mhz.values())
-                                 for each in result.routed},
-            "usage": result.usage.as_dict(), "versions": result.versions}
+    """Return what is needed to measure a design again, what it uses, and each seed's frequency."""
+    return {"config": result.name, **result.target.as_dict(), **result.usage.as_dict(),
+            "seeds": [each.seed for each in result.routed],
+            "fmax_mhz": [min(each.fmax_mhz.values()) for each in result.routed],
+            "versions": result.versions}

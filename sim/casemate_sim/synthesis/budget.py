@@ -12,6 +12,7 @@ For example::
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Budget", "BudgetError", "load_budget"]
 
 _FMAX = "fmax_mhz"
-_OVER = "OVER BUDGET"
 
 
 class BudgetError(ValueError):
@@ -51,22 +51,20 @@ class Budget:
 
         The frequency is left out of a result without placements.
         """
-        used = result.mapped.as_dict()
-        lines = [_line(NAMES[name], f"{used[name]:,}", f"at most {limit:,}", used[name] > limit)
-                 for name, limit in self.limits.items()]
-        if self.fmax_mhz is not None and result.slowest_mhz is not None:
-            lines.append(_line("Fmax", f"{result.slowest_mhz:.1f} MHz",
-                               f"at least {self.fmax_mhz:g} MHz",
-                               result.slowest_mhz < self.fmax_mhz))
-        return lines
+        return [text + ": OVER BUDGET" * broken for text, broken in self._compared(result)]
 
     def holds(self, result: Implementation) -> bool:
         """Return whether no limit is broken."""
-        return not any(_OVER in line for line in self.check(result))
+        return not any(broken for _, broken in self._compared(result))
 
-
-def _line(name: str, found: str, limit: str, broken: bool) -> str:
-    return f"{name}: {found}, {limit}" + (f": {_OVER}" if broken else "")
+    def _compared(self, result: Implementation) -> Iterator[tuple[str, bool]]:
+        """Yield each limit beside what was found, and whether it is broken."""
+        used = result.mapped.as_dict()
+        for name, limit in self.limits.items():
+            yield f"{NAMES[name]}: {used[name]:,}, at most {limit:,}", used[name] > limit
+        if self.fmax_mhz is not None and result.slowest_mhz is not None:
+            yield (f"Fmax: {result.slowest_mhz:.1f} MHz, at least {self.fmax_mhz:g} MHz",
+                   result.slowest_mhz < self.fmax_mhz)
 
 
 def load_budget(path: Path, config: str, mode: str) -> Budget:
