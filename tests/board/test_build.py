@@ -11,7 +11,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 from casemate_sim.board.bridge import Bridge
 from casemate_sim.board.build import build_bitstream
-from casemate_sim.board.platforms import BOARDS, CLOCK_HERTZ, OnBoard
+from casemate_sim.board.config import CLOCK_HERTZ
+from casemate_sim.board.platforms import BOARDS, OnBoard
 from casemate_sim.board.uart import Receiver, Transmitter
 from casemate_sim.build import BuildError
 from casemate_sim.toolchain import ToolError

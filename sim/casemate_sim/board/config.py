@@ -10,7 +10,10 @@ from casemate.config import ConfigError, EngineConfig, preset
 from casemate_sim.board.uart import LEAST_CYCLES_PER_BIT
 from casemate_sim.modes import with_fuses
 
-__all__ = ["BAUD", "BoardConfig", "Entropy"]
+__all__ = ["BAUD", "CLOCK_HERTZ", "BoardConfig", "Entropy"]
+
+CLOCK_HERTZ = 25_000_000
+"""Clock of everything, on every board."""
 
 BAUD = 1_000_000
 """Bits per second of the serial line: what USB bridges of boards can do, and clocks divide by."""
@@ -47,7 +50,7 @@ class BoardConfig:
     """
 
     engine: EngineConfig = field(default_factory=lambda: with_fuses(preset("tiny")))
-    clock_hertz: int = 25_000_000
+    clock_hertz: int = CLOCK_HERTZ
     baud: int = BAUD
     entropy: Entropy = Entropy.RINGS
     fuses: tuple[int, ...] = ()

@@ -9,13 +9,11 @@ from typing import Any
 from amaranth import ClockDomain, Elaboratable, Instance, Module, Signal
 from amaranth.lib import io
 
+from casemate_sim.board.config import CLOCK_HERTZ
 from casemate_sim.board.top import BoardTop
 from casemate_sim.toolchain import ToolError
 
 __all__ = ["BOARDS", "BoardKind", "OnBoard"]
-
-CLOCK_HERTZ = 25_000_000
-"""Clock of the board top on every board."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,9 +36,7 @@ class Store:
                 return None
             return Outcome(figures=values["figures"], faults=tuple(values["faults"]),
                            seconds=values["seconds"], versions=values["versions"])
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
     def put(self, key: str, kind: str, point: Mapping[str, Any], outcome: Outcome) -> None:
