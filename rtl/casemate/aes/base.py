@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth import Module, Mux, Value
+from amaranth import Module, Mux, Signal, Value
 from amaranth.hdl import ShapeLike
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.memory import Memory
@@ -67,7 +67,7 @@ class BlockCipher(wiring.Component):
         return named(m, Mux(outer, value, mix_columns(m, value, inverse=True)))
 
     def _stored_key(self, m: Module, steps: Sequence[int], key: Value, kept: Value, *,
-                    turn: Value | int = 0) -> Value:
+                    turn: Value | int = 0, registered: bool = False) -> Value:
         """Return the round key of one of some steps: a small RAM beside the stage, read at once.
 
         Parameters
@@ -78,6 +78,8 @@ class BlockCipher(wiring.Component):
             Index of the key.
         kept:
             What ``_kept_key`` returned.
+        registered:
+            Read a cycle ahead: `key` and `turn` are those of the next cycle.
         """
         turns = 1 << (len(steps) - 1).bit_length()
         memory = Memory(shape=128, depth=self._keys * turns, init=[])
@@ -87,4 +89,8 @@ class BlockCipher(wiring.Component):
         for place, step in enumerate(steps):
             with m.If(self.round_key.valid & (self.round_key.round == self._round_key(step))):
                 m.d.comb += [write.en.eq(1), write.addr.eq(self.round_key.key * turns + place)]
-        return read.data
+        if not registered:
+            return read.data
+        held = Signal(128, reset_less=True, name=f"held_key_{steps[0]}")
+        m.d.sync += held.eq(read.data)
+        return held

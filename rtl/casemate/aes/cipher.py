@@ -14,6 +14,7 @@ from amaranth.lib.memory import Memory
 
 from ..config import CipherConfig, SBox
 from .base import BlockCipher, Direction
+from .products import SubProducts, mix_products
 from .ring import RingCipher
 from .round import named, shift_rows
 from .sbox import SubBytes
@@ -58,23 +59,32 @@ class PipelinedCipher(BlockCipher):
         def registered(state: Value) -> Signal:
             """Put a register behind the state and what accompanies it."""
             accompany()
-            held = Signal(128, reset_less=True)
+            held = Signal.like(state, reset_less=True)
             m.d.sync += held.eq(state)
             return held
 
+        in_ram = config.sbox is SBox.BLOCK_RAM
         for step in range(1, self._rounds + 1):
-            sub = SubBytes(config.sbox, inverse=self._decrypt)
+            last = step == self._rounds
+            sub = (SubProducts(inverse=self._decrypt) if in_ram and not last else
+                   SubBytes(config.sbox, inverse=self._decrypt))
             m.submodules[f"sub_{step}"] = sub
             m.d.comb += sub.i.eq(shift_rows(state, inverse=self._decrypt))
             substituted = sub.o
-            in_ram = config.sbox is SBox.BLOCK_RAM
-            if in_ram:
+            if in_ram and config.registers_per_round == 2:
                 accompany()
+            # The key is read beside the substitution, so that only its addition is behind it.
+            ahead = in_ram or config.registers_per_round == 2
+            key = self._stored_key(m, [step], side.key, kept, registered=ahead)
             # Reading a block RAM takes most of a cycle: its second register is right behind it.
             if config.registers_per_round == 2:
                 substituted = registered(substituted)
-            state = self._mix(m, substituted, self._stored_key(m, [step], side.key, kept),
-                              last=step == self._rounds)
+            elif in_ram:
+                accompany()
+            if isinstance(sub, SubProducts):
+                state = named(m, mix_products(m, substituted, inverse=self._decrypt) ^ key)
+            else:
+                state = self._mix(m, substituted, key, last=last)
             if not in_ram and step % config.rounds_per_stage == 0:
                 state = registered(state)
         m.d.comb += [
@@ -112,18 +122,24 @@ class IterativeCipher(BlockCipher):
         side = Signal(data.StructLayout({"key": range(self._keys), "tag": self._tag}),
                       reset_less=True)
 
-        m.submodules.round_keys = memory = Memory(shape=128, depth=self._keys * 16, init=[])
-        write = memory.write_port()
+        # A block-RAM S-box answers in the second cycle of a round; so do the round keys then.
+        in_ram = config.sbox is SBox.BLOCK_RAM
+        m.submodules.round_keys = memory = Memory(
+            shape=128, depth=self._keys * 16, init=[],
+            attrs={"ram_style": "block"} if in_ram else {})
+        write, kept = memory.write_port(), self._kept_key(m)
         m.d.comb += [
             write.en.eq(self.round_key.valid),
             write.addr.eq(self.round_key.key * 16 + self.round_key.round),
-            write.data.eq(self._kept_key(m)),
+            write.data.eq(kept),
         ]
 
-        def stored_key(number: Value, key: Value) -> Value:
-            read = memory.read_port(domain="comb")
+        initial_key = self._stored_key(m, [0], self.i.payload.key, kept)
+
+        def stored_key(number: Value) -> Value:
+            read = memory.read_port(domain="sync" if in_ram else "comb")
             m.d.comb += read.addr.eq(
-                key * 16 + (self._rounds - number if self._decrypt else number))
+                side.key * 16 + (self._rounds - number if self._decrypt else number))
             return read.data
 
         next_state: Value = state
@@ -131,11 +147,10 @@ class IterativeCipher(BlockCipher):
             sub = SubBytes(config.sbox, inverse=self._decrypt)
             m.submodules[f"sub_{offset}"] = sub
             m.d.comb += sub.i.eq(shift_rows(next_state, inverse=self._decrypt))
-            next_state = self._mix(m, sub.o, stored_key(step + offset, side.key),
+            next_state = self._mix(m, sub.o, stored_key(step + offset),
                                    last=step + offset == self._rounds)
-        # A block-RAM S-box answers in the second cycle of a round.
-        substituted = Signal(init=config.sbox is not SBox.BLOCK_RAM)
-        if config.sbox is SBox.BLOCK_RAM:
+        substituted = Signal(init=not in_ram)
+        if in_ram:
             m.d.sync += substituted.eq((step != 0) & ~substituted)
         m.d.comb += [
             self.i.ready.eq(step == 0),
@@ -149,8 +164,7 @@ class IterativeCipher(BlockCipher):
             with m.If(self.i.valid):
                 m.d.sync += [
                     step.eq(1), side.key.eq(self.i.payload.key), side.tag.eq(self.i.payload.tag),
-                    state.eq(self.i.payload.block
-                             ^ stored_key(step, self.i.payload.key)),
+                    state.eq(self.i.payload.block ^ initial_key),
                 ]
         with m.Elif(substituted):
             m.d.sync += [state.eq(next_state), step.eq(step + config.rounds_per_stage)]

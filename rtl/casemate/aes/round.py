@@ -7,7 +7,7 @@ All 16 bytes are computed as one wide word: short to write, and fast to simulate
 
 from amaranth import Cat, Module, Signal, Value
 
-__all__ = ["mix_columns", "named", "shift_rows"]
+__all__ = ["mix_columns", "named", "rotate_columns", "shift_rows"]
 
 _ONES = int.from_bytes(b"\x01" * 16, "little")
 
@@ -27,8 +27,8 @@ def shift_rows(state: Value, *, inverse: bool = False) -> Value:
         for column in range(4) for row in range(4))
 
 
-def _rotate(state: Value, rows: int) -> Value:
-    """Move every column's bytes up by some rows."""
+def rotate_columns(state: Value, rows: int) -> Value:
+    """Move every column's bytes up by some rows: wiring only. 128 bits to 128 bits."""
     return Cat(
         state.word_select(4 * column + (row + rows) % 4, 8)
         for column in range(4) for row in range(4))
@@ -49,8 +49,8 @@ def mix_columns(m: Module, state: Value, *, inverse: bool = False) -> Signal:
     """
     state = named(m, state)
     if inverse:
-        twice = _double(m, named(m, state ^ _rotate(state, 2)))
+        twice = _double(m, named(m, state ^ rotate_columns(state, 2)))
         state = named(m, state ^ _double(m, twice))
-    following = _rotate(state, 1)
+    following = rotate_columns(state, 1)
     return named(m, _double(m, named(m, state ^ following))
-                 ^ following ^ _rotate(state, 2) ^ _rotate(state, 3))
+                 ^ following ^ rotate_columns(state, 2) ^ rotate_columns(state, 3))
