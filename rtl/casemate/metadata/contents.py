@@ -5,7 +5,7 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..config import DOMAIN_BITS, LINE_BYTES, EngineConfig
+from ..config import COUNTERS_PER_NODE, DOMAIN_BITS, LINE_BYTES, EngineConfig
 from .entry import peer_count
 from .interface import Outcome, answer_layout, close_layout, node_row_layout
 from .layouts import COUNTER_FIELD_BITS, leaf_layout, node_layout
@@ -41,9 +41,9 @@ def job_layout(config: EngineConfig) -> data.StructLayout:
 
     What was looked up lies in the cache at ``line``, or, with ``in_slot``, in the slot ``slot``
     (as zeros with ``zero``), or, with ``in_root``, in the root. ``line`` and ``slot`` are also what
-    FILL and EVICT write. ``trusted`` and ``parent`` concern GET; ``outcome`` and ``response``
-    REFUSE. ``source`` is the line in flight or the entry that asks. ``hint``: of ANSWER, of a leaf
-    that is not verified. ``hinted``: of REFUSE.
+    FILL, which has ``in_slot``, and EVICT write. ``trusted`` and ``parent`` concern GET;
+    ``outcome`` and ``response`` REFUSE. ``source`` is the line in flight or the entry that asks.
+    ``hint``: of ANSWER, of a leaf that is not verified. ``hinted``: of REFUSE.
     """
     assert config.tree is not None
     return data.StructLayout({
@@ -156,17 +156,16 @@ class Contents(wiring.Component):
             *(read.addr.eq(given.slot) for read in slot_reads), self.ready.eq(root.ready),
         ]
 
-        # The next cycle.
-        slot_data, held = Signal(8 * LINE_BYTES), Signal(8 * LINE_BYTES)
-        m.d.comb += [
-            slot_data.eq(Mux(job.zero, 0, Cat(read.data for read in slot_reads))),
-            held.eq(Mux(job.in_slot, slot_data, line_read.data)),
-        ]
-        changed = Signal(8 * LINE_BYTES)
-        self._access(m, valid, job, close, held, changed)
-        self._count(m, valid, job, held, root, changed)
-
+        # The next cycle. What is only copied passes the way of what is changed, as it is.
         fills, evicts = (valid & (job.job == kind) for kind in (Job.FILL, Job.EVICT))
+        held, changed = Signal(8 * LINE_BYTES), Signal(8 * LINE_BYTES)
+        m.d.comb += held.eq(Mux(
+            job.in_slot, Mux(job.zero, 0, Cat(read.data for read in slot_reads)),
+            line_read.data))
+        self._access(m, valid, job, held)
+        self._count(m, valid, job, held, root)
+        m.d.comb += changed.eq(self._change(m, job, close, held))
+
         claims = valid & (job.job == Job.ANSWER) & self._claims
         raises = self._raises
         slot_changes = Signal()
@@ -175,18 +174,17 @@ class Contents(wiring.Component):
             line_write.en.eq(fills | claims
                              | (valid & ((job.job == Job.CLOSE) | (job.job == Job.RECLAIM)))
                              | (raises & ~job.in_slot & ~job.in_root)),
-            line_write.data.eq(Mux(fills, slot_data, changed)),
+            line_write.data.eq(changed),
             slot_changes.eq(evicts | (raises & job.in_slot)),
             self.raised.eq(raises & job.in_slot), self.raised_entry.eq(job.slot),
             self.row.ready.eq(~slot_changes),
         ]
-        whole = Mux(evicts, line_read.data, changed)
         row = self.row.payload
         for number, write in enumerate(slot_writes):
             m.d.comb += [
                 write.en.eq(slot_changes | (self.row.valid & (row.row == number))),
                 write.addr.eq(Mux(slot_changes, job.slot, row.entry)),
-                write.data.eq(Mux(slot_changes, whole.word_select(number, row_bits), row.data)),
+                write.data.eq(Mux(slot_changes, changed.word_select(number, row_bits), row.data)),
             ]
 
         # Rows on their way out.
@@ -199,17 +197,15 @@ class Contents(wiring.Component):
                 m.d.comb += self.read.data.eq(read.data)
         return m
 
-    def _access(self, m: Module, valid: Value, job: data.View, close: data.View, held: Signal,
-                changed: Signal) -> None:
-        """Answer accesses; store versions and tags."""
+    def _access(self, m: Module, valid: Value, job: data.View, held: Signal) -> None:
+        """Answer accesses."""
         config = self._config
         shape = config.leaf
-        leaf = leaf_layout(config)
-        before, after = Signal(leaf), Signal(leaf)
+        before = Signal(leaf_layout(config))
         place = job.place[:(shape.lines - 1).bit_length()]
         owned, version, self._claims = Signal(), Signal(shape.version_bits), Signal()
         m.d.comb += [
-            before.eq(held), after.eq(before), version.eq(before.version[place]),
+            before.eq(held), version.eq(before.version[place]),
             owned.eq(before.owner == job.domain[:shape.owner_bits]),
             self._claims.eq(job.write & job.claim & (before.owner == 0) & (job.domain != 0)),
         ]
@@ -245,37 +241,23 @@ class Contents(wiring.Component):
                            & (outcome != Outcome.GRANTED)),
             self.cancel_entry.eq(job.source),
         ]
-        with m.If(job.job == Job.CLOSE):
-            m.d.comb += [
-                after.version[close.place].eq(close.version),
-                after.tag[close.place].eq(close.tag),
-                after.valid.eq(before.valid | (1 << close.place)),
-            ]
-        with m.Elif(job.job == Job.RECLAIM):
-            m.d.comb += [after.owner.eq(0), after.valid.eq(0)]
-        with m.Else():
-            m.d.comb += after.owner.eq(job.domain)
-        with m.If(job.job != Job.RAISE):
-            m.d.comb += changed.eq(after)
 
-    def _count(self, m: Module, valid: Value, job: data.View, held: Signal, root: Root,
-               changed: Signal) -> None:
+    def _count(self, m: Module, valid: Value, job: data.View, held: Signal, root: Root) -> None:
         """Give entries their counters; raise counters."""
         config = self._config
         counters = data.StructLayout({"old": COUNTER_FIELD_BITS, "new": COUNTER_FIELD_BITS})
         m.submodules.counters = memory = Memory(
             shape=counters, depth=config.node_entries, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
-        before, after = Signal(node_layout()), Signal(node_layout())
+        before = Signal(node_layout())
         old, new, spent = Signal(COUNTER_FIELD_BITS), Signal(COUNTER_FIELD_BITS), Signal()
-        raising, self._raises = Signal(), Signal()
+        raising, self._raises, self._raised = Signal(), Signal(), Signal(COUNTER_FIELD_BITS)
         place = job.place[:3]
         m.d.comb += [
-            before.eq(held), after.eq(before),
+            before.eq(held), self._raised.eq(new),
             old.eq(Mux(job.in_root, root.counter, before.counter[place])), new.eq(old + 1),
             spent.eq(old[:config.counter_bits].all()),
             raising.eq(valid & (job.job == Job.RAISE)), self._raises.eq(raising & ~spent),
-            after.counter[place].eq(new),
             root.write.eq(self._raises & job.in_root), root.value.eq(new),
             self.counted.eq((valid & (job.job == Job.GET)) | self._raises),
             self.counted_entry.eq(job.source), self.counter_zero.eq(old == 0),
@@ -285,5 +267,40 @@ class Contents(wiring.Component):
             write.data.old.eq(old), write.data.new.eq(new),
             read.addr.eq(self.look_entry), self.old.eq(read.data.old), self.new.eq(read.data.new),
         ]
-        with m.If(job.job == Job.RAISE):
-            m.d.comb += changed.eq(after)
+
+    def _change(self, m: Module, job: data.View, close: data.View, held: Signal) -> Value:
+        """Store versions and tags, owners, counters: one choice for each bit of `held`.
+
+        What is put in for a bit does not depend on where in the leaf or node it goes.
+        """
+        config = self._config
+        leaf, node = leaf_layout(config), node_layout()
+        leaf_value, leaf_mask = (Signal(leaf, name=f"leaf_{name}") for name in ("value", "mask"))
+        node_value, node_mask = (Signal(node, name=f"node_{name}") for name in ("value", "mask"))
+        closes = job.job == Job.CLOSE
+        for place in range(config.leaf.lines):
+            chosen = closes & (close.place == place)
+            m.d.comb += [
+                leaf_value.version[place].eq(close.version), leaf_value.tag[place].eq(close.tag),
+                leaf_value.valid[place].eq(closes),
+                leaf_mask.version[place].eq(chosen.replicate(config.leaf.version_bits)),
+                leaf_mask.tag[place].eq(chosen.replicate(config.leaf.tag_bits)),
+                leaf_mask.valid[place].eq(chosen | (job.job == Job.RECLAIM)),
+            ]
+        m.d.comb += [
+            leaf_value.owner.eq(Mux(job.job == Job.ANSWER, job.domain, 0)),
+            leaf_mask.owner.eq(((job.job == Job.ANSWER) | (job.job == Job.RECLAIM)).replicate(
+                config.leaf.owner_bits)),
+        ]
+        for place in range(COUNTERS_PER_NODE):
+            chosen = (job.job == Job.RAISE) & (job.place[:3] == place)
+            m.d.comb += [
+                node_value.counter[place].eq(self._raised),
+                node_mask.counter[place].eq(chosen.replicate(COUNTER_FIELD_BITS)),
+            ]
+        value, mask = Signal(8 * LINE_BYTES), Signal(8 * LINE_BYTES)
+        m.d.comb += [
+            value.eq(Mux(job.job == Job.RAISE, node_value.as_value(), leaf_value.as_value())),
+            mask.eq(leaf_mask.as_value() | node_mask.as_value()),
+        ]
+        return (held & ~mask) | (value & mask)
