@@ -124,6 +124,7 @@ def build_bitstream(design: Elaboratable, kind: BoardKind, folder: Path, *, seed
     # Amaranth would insist on the loader, and have Yosys write Verilog for people to read.
     plan = platform.build(
         design, name=_NAME, do_build=False, debug_verilog=False, nextpnr_opts=[
+            "--ignore-loops",  # ring oscillators
             "--seed", str(seed), "--timing-allow-fail", "--report", f"{_NAME}.report"])
     plan.extract(str(folder))
     with (folder / "build.log").open("w") as log, subprocess.Popen(
