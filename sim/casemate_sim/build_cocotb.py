@@ -78,7 +78,9 @@ def build_cocotb(config: EngineConfig, *, waves: bool = False, optimise: str = "
     """
     libraries = cocotb_tools.config.libs_dir
     options = ["--vpi", "--prefix", "Vtop", "--assert", "--timescale", "1ns/1ps",
-               "--x-assign", "fast", "--x-initial", "fast", *(["--trace"] if waves else [])]
+               "--x-assign", "fast", "--x-initial", "fast",
+               "--output-split", "0",  # less to compile than in pieces, each with all headers
+               *(["--trace"] if waves else [])]
 
     # Two steps, so that a change of the Python code that leaves the hardware as it is costs an
     # export and no build.
