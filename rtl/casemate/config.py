@@ -156,7 +156,10 @@ class TreeConfig:
     pad_cipher:
         The AES core that makes the pads of all tags and MACs.
     multiplier_stages:
-        Registers in each GHASH multiplier, 1 to 3.
+        Registers in each GHASH multiplier, 1 to 3; 0: one that takes 8 bits of a block in a cycle.
+    shared_gmac:
+        One GMAC for everything, which hashes one row in a cycle; otherwise lines that are read,
+        lines that are written, and the tree have one each.
     """
 
     cache_sets: int = 64
@@ -165,6 +168,7 @@ class TreeConfig:
     write_backs: int = 4
     pad_cipher: CipherConfig = field(default_factory=CipherConfig)
     multiplier_stages: int = 2
+    shared_gmac: bool = False
 
     def __post_init__(self) -> None:
         for name, least, most in (("cache_sets", 1, 4096), ("cache_ways", 2, 16)):
@@ -174,8 +178,8 @@ class TreeConfig:
         for name in ("walks", "write_backs"):
             value = getattr(self, name)
             _require(1 <= value <= 32, name, value, "1 to 32")
-        _require(self.multiplier_stages in (1, 2, 3), "multiplier_stages",
-                 self.multiplier_stages, "1, 2 or 3")
+        _require(self.multiplier_stages in (0, 1, 2, 3), "multiplier_stages",
+                 self.multiplier_stages, "0 to 3")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -452,7 +456,9 @@ class EngineConfig:
     def digest(self) -> str:
         """16 hexadecimal digits that name this configuration, whatever it is called."""
         values = {key: value for key, value in self.as_dict().items() if key != "name"}
-        # An engine without a key manager is what it was before there was one.
+        # An engine without a later addition is what it was before there was one.
+        if values["tree"] is not None and not values["tree"]["shared_gmac"]:
+            del values["tree"]["shared_gmac"]
         if values["keys"] is None:
             del values["keys"]
         elif values["keys"]["fuses"] is None:
@@ -460,7 +466,7 @@ class EngineConfig:
         return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
-_ITERATIVE = CipherConfig(pipelined=False)
+_ITERATIVE = CipherConfig(pipelined=False, sbox=SBox.BLOCK_RAM)
 _DEEP = CipherConfig(registers_per_round=2, sbox=SBox.BLOCK_RAM)
 # A tweak in every fourth cycle is what a 128-bit bus to DRAM needs, and the tweak must be there
 # before the data are.

@@ -177,7 +177,9 @@ class Casemate(wiring.Component):
         connect(m, core.tree, metadata.data_path)
         managed = config.keys is not None
         connect(m, keys.tag_key if managed else keys.tag, core.tag_key)
-        connect(m, keys.node_key if managed else keys.node, metadata.round_key)
+        assert config.tree is not None
+        connect(m, keys.node_key if managed else keys.node,
+                core.node_key if config.tree.shared_gmac else metadata.round_key)
         connect(m, core.report, alert.report)
         connect(m, metadata.failure, alert.failure)
         connect(m, alert.log, csr.log)

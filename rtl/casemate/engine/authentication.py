@@ -1,13 +1,20 @@
 """All that authenticated lines need beside the data path: accesses, checks, seals, reports."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..aes.signature import RoundKeyWrite
 from ..config import EngineConfig
-from ..metadata.interface import Outcome, access_layout, answer_layout, close_layout
+from ..metadata.interface import (
+    Outcome,
+    access_layout,
+    answer_layout,
+    close_layout,
+    node_gmac_port,
+)
+from ..modes.gmac import Gmac, connect_gmac
 from .access_queue import AccessQueue
 from .authenticated_writes import AuthenticatedWrites
 from .bundles import EntryResult, Verdict, WriteAuthentication
@@ -15,6 +22,7 @@ from .layouts import chunk_layout, cipher_row_layout, line_layout
 from .preparation import Preparation
 from .reports import ReportKind, Reports, report_layout
 from .sealer import Sealer
+from .shared_gmac import SharedGmac
 from .verifier import Verifier
 from .versioned_tweaks import versioned_tweak_layout
 from .write_sender import write_row_layout
@@ -54,6 +62,10 @@ class Authentication(wiring.Component):
         See ``AuthenticatedWrites``.
     tag_key: In(RoundKeyWrite(domain_slots)), loading: Out(1)
         Round keys of K3; a hash key is being computed.
+    gmac: In(node_gmac_port(config)), gmac_loaded: Out(1), node_key: In(RoundKeyWrite(1))
+        With a shared GMAC: the port of leaves and nodes, K4 is there, and its round keys.
+    crowded: Out(1)
+        With a shared GMAC: see ``SharedGmac``.
     lock: In(domain_slots)
     report: Out(stream.Signature(report_layout(config))), reports_lost: Out(1)
         See ``Reports``. Nothing is said of lines of locked slots.
@@ -68,9 +80,12 @@ class Authentication(wiring.Component):
     check_tweak: stream.Interface
     seal_tweak: stream.Interface
     report: stream.Interface
+    gmac: wiring.PureInterface
+    node_key: wiring.PureInterface
 
     def __init__(self, config: EngineConfig):
-        self._config = config
+        assert config.tree is not None
+        self._config, self._tree = config, config.tree
         accesses = stream.Signature(access_layout(config))
         tweaks = stream.Signature(versioned_tweak_layout(config))
         reads, writes = range(config.read_entries), range(config.write_entries)
@@ -92,6 +107,9 @@ class Authentication(wiring.Component):
             "tag_key": In(RoundKeyWrite(config.domain_slots)), "loading": Out(1),
             "lock": In(config.domain_slots),
             "report": Out(stream.Signature(report_layout(config))), "reports_lost": Out(1),
+            **({"gmac": In(node_gmac_port(config)), "gmac_loaded": Out(1),
+                "node_key": In(RoundKeyWrite(1)), "crowded": Out(1)}
+               if config.tree.shared_gmac else {}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -175,15 +193,41 @@ class Authentication(wiring.Component):
         for report, line in ((reports.access.payload, answered), (reports.line.payload, judged)):
             m.d.comb += [report[name].eq(line[name]) for name in ("slot", "domain", "line")]
 
-        # K3 goes to both directions.
-        loading = Signal(config.domain_slots)
-        m.d.comb += self.loading.eq(loading.any())
-        m.d.sync += loading.eq((loading & ~(verifier.loaded & sealer.loaded))
-                               | Mux(self.tag_key.valid, 1 << self.tag_key.key, 0))
-        for sink in (verifier, sealer):
-            for name in ("valid", "key", "round", "value"):
-                m.d.comb += getattr(sink.round_key, name).eq(getattr(self.tag_key, name))
+        self._elaborate_gmacs(m, verifier, sealer)
         return m
+
+    def _elaborate_gmacs(self, m: Module, verifier: Verifier, sealer: Sealer) -> None:
+        """Add what makes tags: a unit for each direction, or one for all."""
+        config, tree, tag_key = self._config, self._tree, self.tag_key
+        written = Mux(tag_key.valid, 1 << tag_key.key, 0)
+        if tree.shared_gmac:
+            m.submodules.gmac = shared = SharedGmac(config)
+            connect(m, verifier.gmac, shared.check)
+            connect(m, sealer.gmac, shared.seal)
+            connect(m, flipped(self.gmac), shared.node)
+            connect(m, flipped(tag_key), shared.tag_key)
+            connect(m, flipped(self.node_key), shared.node_key)
+            m.d.comb += [self.crowded.eq(shared.crowded),
+                         self.gmac_loaded.eq(shared.node_loaded)]
+            loaded = Cat(shared.loaded, shared.node_loaded)
+            written |= Mux(self.node_key.valid, 1 << config.domain_slots, 0)
+        else:
+            loaded = Const(-1, config.domain_slots)
+            for name, user, entries, tag in (
+                    ("check_gmac", verifier, 2**config.entry_id_bits, 2),
+                    ("seal_gmac", sealer, config.write_entries, 0)):
+                m.submodules[name] = gmac = Gmac(
+                    tree.pad_cipher, aes_bits=config.aes_bits, lanes=config.lanes,
+                    keys=config.domain_slots, entries=entries, stages=tree.multiplier_stages,
+                    tag=tag, erasable=config.keys is not None)
+                connect_gmac(m, user.gmac, gmac)
+                # K3 goes to both directions.
+                for part in ("valid", "key", "round", "value"):
+                    m.d.comb += getattr(gmac.round_key, part).eq(getattr(tag_key, part))
+                loaded &= gmac.loaded
+        loading = Signal(len(loaded))
+        m.d.comb += self.loading.eq(loading.any())
+        m.d.sync += loading.eq((loading & ~loaded) | written)
 
     def _elaborate_lines(self, m: Module, sent: Signal) -> tuple:
         """Keep what must be known of each entry.

@@ -49,8 +49,8 @@ class Core(wiring.Component):
         Round keys of K1 and K2.
     tree: Out(MetadataSignature(config))
         With a tree: the keeper of leaves and tree.
-    tag_key: In(RoundKeyWrite(domain_slots))
-        With a tree: round keys of K3.
+    tag_key: In(RoundKeyWrite(domain_slots)), node_key: In(RoundKeyWrite(1))
+        With a tree: round keys of K3; with a shared GMAC: those of K4.
     lock: In(domain_slots)
         With a tree: slots whose domains are refused. What is in flight for them is answered SLVERR
         with zeros, and stores nothing that has not left yet: their keys may be erased at once.
@@ -77,6 +77,7 @@ class Core(wiring.Component):
                 "tag_key": In(RoundKeyWrite(config.domain_slots)),
                 "lock": In(config.domain_slots),
                 "report": Out(stream.Signature(report_layout(config))), "reports_lost": Out(1),
+                **({"node_key": In(RoundKeyWrite(1))} if config.tree.shared_gmac else {}),
             }),
             **({} if config.keys is None else {
                 "in_use": Out(config.domain_slots), "loading": Out(1)}),
@@ -141,7 +142,11 @@ class Core(wiring.Component):
         connect(m, collector.write, write_buffer.write)
         connect(m, bursts.o, host.b)
         connect(m, write_table.fill, memory.fill)
-        connect(m, write_table.send, sender.send)
+        m.d.comb += [
+            sender.send.valid.eq(write_table.send.valid),
+            sender.send.payload.eq(write_table.send.payload),
+            write_table.send.ready.eq(sender.send.ready),
+        ]
         connect(m, sender.address, write_table.announce)
         connect(m, write_table.address, memory.address)
         connect(m, sender.drain, memory.drain)
@@ -305,6 +310,13 @@ class Core(wiring.Component):
             write_table.lock.eq(self.lock), authentication.lock.eq(self.lock),
             self.reports_lost.eq(authentication.reports_lost),
         ]
+        assert config.tree is not None
+        if config.tree.shared_gmac:
+            connect(m, flipped(metadata.gmac), authentication.gmac)
+            connect(m, flipped(self.node_key), authentication.node_key)
+            m.d.comb += metadata.gmac_loaded.eq(authentication.gmac_loaded)
+            with m.If(authentication.crowded):
+                m.d.comb += [blocks.write_sender.send.valid.eq(0), write_table.send.ready.eq(0)]
         with m.If(authentication.loading):
             m.d.comb += self.idle.eq(0)
         if config.keys is not None:

@@ -5,17 +5,22 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..aes.signature import RoundKeyWrite
 from ..axi.signature import Response
 from ..config import EngineConfig
 from ..metadata.interface import Outcome, answer_layout
-from ..modes.gmac import Gmac
+from ..modes.gmac import GmacPort
 from ..streams import Picker
 from .bundles import Verdict
 from .layouts import cipher_row_layout
 from .preparation import pad_request_layout
 
-__all__ = ["Verifier"]
+__all__ = ["Verifier", "line_check_port"]
+
+
+def line_check_port(config: EngineConfig) -> GmacPort:
+    """Port to the unit that makes the tags of lines from DRAM; a tag is the line's response."""
+    return GmacPort(lanes=config.lanes, keys=config.domain_slots,
+                    entries=2**config.entry_id_bits, tag=2)
 
 
 class Verifier(wiring.Component):
@@ -42,13 +47,14 @@ class Verifier(wiring.Component):
     pad: In(stream.Signature(pad_request_layout(2 ** entry_id_bits, domain_slots)))
         Comes with or after the answer, for every line whose rows come here.
     verdict: Out(Verdict(config))
-    round_key: In(RoundKeyWrite(domain_slots)), loaded: Out(domain_slots)
-        K3.
+    gmac: Out(line_check_port(config))
+        Who makes the tags.
     """
 
     row: stream.Interface
     answer: stream.Interface
     pad: stream.Interface
+    gmac: wiring.PureInterface
 
     def __init__(self, config: EngineConfig):
         self._config = config
@@ -59,22 +65,14 @@ class Verifier(wiring.Component):
             "encrypt": In(1), "confirm": In(config.read_entries),
             "pad": In(stream.Signature(pad_request_layout(entries, keys))),
             "verdict": Out(Verdict(config)),
-            "round_key": In(RoundKeyWrite(keys)), "loaded": Out(keys),
+            "gmac": Out(line_check_port(config)),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config = self._config
-        tree = config.tree
-        assert tree is not None
+        config, gmac = self._config, self.gmac
         entries, rows = 2**config.entry_id_bits, config.rows_per_line
-        m.submodules.gmac = gmac = Gmac(
-            tree.pad_cipher, aes_bits=config.aes_bits, lanes=config.lanes,
-            keys=config.domain_slots, entries=entries, stages=tree.multiplier_stages, tag=2,
-            erasable=config.keys is not None)
-        wiring.connect(m, wiring.flipped(self.round_key), gmac.round_key)
-        wiring.connect(m, wiring.flipped(self.pad), gmac.request)
-        m.d.comb += self.loaded.eq(gmac.loaded)
+        wiring.connect(m, wiring.flipped(self.pad), wiring.flipped(gmac.request))
 
         # The first error of a line's rows goes with its last row.
         row, given = self.row.payload, gmac.row.payload

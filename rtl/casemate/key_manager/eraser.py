@@ -11,15 +11,15 @@ __all__ = ["Eraser", "erasure_layout"]
 
 
 def erasure_layout(config: EngineConfig) -> data.StructLayout:
-    """Layout of what is erased: the keys of a slot, and with ``engine`` the engine's own too."""
+    """Layout of what is erased: the keys of a slot, or with ``engine`` the engine's own."""
     return data.StructLayout({"slot": range(config.domain_slots), "engine": 1})
 
 
 class Eraser(wiring.Component):
     """Stands between the key expansion and the ciphers; passes round keys on at once.
 
-    Writes zero as every round key of a slot, one in a cycle to all ciphers at the same time, then
-    ``ERASE_ROUND``. No key may be under expansion meanwhile.
+    Writes zero as every round key of a slot, one in a cycle to all its ciphers at the same time, or
+    of the engine's key, then ``ERASE_ROUND``. No key may be under expansion meanwhile.
 
     Members
     -------
@@ -63,7 +63,7 @@ class Eraser(wiring.Component):
                 m.d.comb += getattr(taken, member).eq(getattr(given, member))
             with m.If(self.i.valid):
                 m.d.comb += [
-                    taken.valid.eq(self.i.payload.engine if name == "node" else 1),
+                    taken.valid.eq(self.i.payload.engine == (name == "node")),
                     taken.key.eq(0 if name == "node" else self.i.payload.slot),
                     taken.round.eq(number), taken.value.eq(0),
                 ]

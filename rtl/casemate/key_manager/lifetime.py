@@ -10,14 +10,16 @@ from .registers import Parts, Registers
 __all__ = ["boot_states", "wipe_states"]
 
 
-def boot_states(m: Module, r: Registers, parts: Parts,
-                answer: Callable[[KeyResult], None]) -> None:
+def boot_states(m: Module, r: Registers, parts: Parts, answer: Callable[[KeyResult], None], *,
+                loading: Signal) -> None:
     """Write the states from ``BOOT`` to ``BOOT LOAD``, which derive the engine's own key.
 
     Parameters
     ----------
     answer:
         Answers commands at once, without doing anything.
+    loading:
+        A hash key is being computed or erased.
     """
     filler = parts.filler
     with m.State("BOOT"):
@@ -37,7 +39,7 @@ def boot_states(m: Module, r: Registers, parts: Parts,
         answer(KeyResult.BOOTING)
         with m.If(r.dead):
             m.next = "WIPE"
-        with m.Elif(parts.expansion.idle):
+        with m.Elif(parts.expansion.idle & ~loading):
             m.d.sync += r.booted.eq(1)
             m.next = "IDLE"
 
@@ -64,11 +66,16 @@ def wipe_states(m: Module, r: Registers, parts: Parts, answer: Callable[[KeyResu
             m.next = "WIPE SLOTS"
     with m.State("WIPE SLOTS"):
         answer(KeyResult.LOCKED)
-        m.d.comb += [eraser.i.valid.eq(1), eraser.i.payload.engine.eq(1)]
+        m.d.comb += eraser.i.valid.eq(1)
         with m.If(eraser.i.ready):
             m.d.sync += r.slot.eq(r.slot + 1)
             with m.If(r.slot == len(r.erased) - 1):
-                m.next = "WIPE ROOT"
+                m.next = "WIPE ENGINE"
+    with m.State("WIPE ENGINE"):
+        answer(KeyResult.LOCKED)
+        m.d.comb += [eraser.i.valid.eq(1), eraser.i.payload.engine.eq(1)]
+        with m.If(eraser.i.ready):
+            m.next = "WIPE ROOT"
     with m.State("WIPE ROOT"):
         answer(KeyResult.LOCKED)
         m.d.comb += [kdf.user.erase.eq(1), idle.eq(kdf.user.idle & ~loading)]

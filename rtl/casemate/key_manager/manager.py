@@ -160,7 +160,7 @@ class KeyManager(wiring.Component):
                 m.d.sync += [self.outcome.as_value().eq(0), self.outcome.result.eq(result)]
 
         with m.FSM():
-            boot_states(m, r, parts, answer)
+            boot_states(m, r, parts, answer, loading=self.loading)
             self._choose(m, r, table)
             command_states(m, r, parts, self.command, self.outcome, self.locked)
             fill_states(m, r, parts, loading=self.loading)

@@ -1,15 +1,13 @@
 """MACs of leaves and nodes: compared when they come from DRAM, made when they go there."""
 
 from amaranth import Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..aes.signature import RoundKeyWrite
 from ..config import EngineConfig
-from ..modes.gmac import Gmac
 from .contents import SlotRead
-from .interface import node_request_layout, node_row_layout
+from .interface import node_gmac_port, node_request_layout, node_row_layout
 from .layouts import COUNTER_FIELD_BITS, MAC_BITS
 from .table import entry_shape, named_node_layout
 
@@ -20,7 +18,7 @@ _FIRST_KIND = 2
 
 
 class Checker(wiring.Component):
-    """One GMAC for both directions: a row in each cycle.
+    """Both directions: a row in each cycle.
 
     Rows that come from DRAM are hashed as they come; the pad follows when the counter is known. An
     entry to be sealed is read from its slot twice: to be hashed, then, with its MAC, for DRAM.
@@ -48,10 +46,8 @@ class Checker(wiring.Component):
         Their rows.
     address_entry: Out(named_node_layout(config)), address: In(address_bits)
         The address of an entry's leaf or node, combinational.
-    round_key: In(RoundKeyWrite(1))
-        Round keys of K4.
-    loaded: Out(1)
-        K4 is there.
+    gmac: Out(node_gmac_port(config))
+        Who makes the MACs.
     """
 
     row: stream.Interface
@@ -60,10 +56,10 @@ class Checker(wiring.Component):
     seal: stream.Interface
     store: stream.Interface
     drain: stream.Interface
+    gmac: wiring.PureInterface
 
     def __init__(self, config: EngineConfig):
-        assert config.tree is not None
-        self._config, self._tree = config, config.tree
+        self._config = config
         entry = entry_shape(config)
         node, row = named_node_layout(config), node_row_layout(config)
         super().__init__({
@@ -76,18 +72,13 @@ class Checker(wiring.Component):
             "store": Out(stream.Signature(node_request_layout(config))),
             "drain": Out(stream.Signature(row)),
             "address_entry": Out(node), "address": In(config.address_bits),
-            "round_key": In(RoundKeyWrite(1)), "loaded": Out(1),
+            "gmac": Out(node_gmac_port(config)),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config, tree = self._config, self._tree
+        config, gmac = self._config, self.gmac
         rows, entries = config.rows_per_line, config.node_entries
-        m.submodules.gmac = gmac = Gmac(
-            tree.pad_cipher, aes_bits=config.aes_bits, lanes=config.lanes, keys=1,
-            entries=entries, stages=tree.multiplier_stages,
-            tag=data.StructLayout({"seal": 1}), erasable=config.keys is not None)
-        wiring.connect(m, wiring.flipped(self.round_key), gmac.round_key)
         m.submodules.macs = macs = Memory(shape=MAC_BITS, depth=entries, init=[])
         m.submodules.made = made = Memory(shape=MAC_BITS, depth=entries, init=[])
         mac_write, mac_read = macs.write_port(), macs.read_port(domain="comb")
@@ -103,7 +94,7 @@ class Checker(wiring.Component):
         start = Signal()
         m.d.comb += [
             start.eq(self.seal.valid & ~hashing & finished.room),
-            self.seal.ready.eq(start), self.loaded.eq(gmac.loaded),
+            self.seal.ready.eq(start),
         ]
         with m.If(start):
             m.d.sync += [
@@ -129,11 +120,11 @@ class Checker(wiring.Component):
             self.slot.payload.eq(arrived),
             self.row.ready.eq(~fed & gmac.row.ready & self.slot.ready),
             inward.eq(self.row.valid & self.row.ready),
-            gmac.row.valid.eq(fed | inward),
+            gmac.row.valid.eq(fed | (self.row.valid & self.slot.ready)),
             gmac.row.payload.data.eq(Mux(fed, self.read.data, arrived.data)),
             gmac.row.payload.row.eq(Mux(fed, fed_row, arrived.row)),
             gmac.row.payload.entry.eq(Mux(fed, hashed.entry, arrived.entry)),
-            gmac.row.payload.node.eq(1), gmac.row.payload.tag.seal.eq(fed),
+            gmac.row.payload.node.eq(1), gmac.row.payload.tag.eq(fed),
             gmac.row.payload.first.eq(gmac.row.payload.row == 0),
             gmac.row.payload.last.eq(gmac.row.payload.row == rows - 1),
         ]
@@ -168,9 +159,9 @@ class Checker(wiring.Component):
         result = gmac.o.payload
         m.d.comb += [
             mac_read.addr.eq(result.entry),
-            self.check.eq(gmac.o.valid & ~result.tag.seal), self.check_entry.eq(result.entry),
+            self.check.eq(gmac.o.valid & ~result.tag), self.check_entry.eq(result.entry),
             self.check_good.eq(mac_read.data == result.mac[:MAC_BITS]),
-            made_write.en.eq(gmac.o.valid & result.tag.seal), made_write.addr.eq(result.entry),
+            made_write.en.eq(gmac.o.valid & result.tag), made_write.addr.eq(result.entry),
             made_write.data.eq(result.mac[:MAC_BITS]),
             finished.add.eq(start), finished.node.eq(self.seal.payload),
             finished.made.eq(made_write.en), finished.made_entry.eq(result.entry),

@@ -4,10 +4,11 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import DOMAIN_BITS, EngineConfig
+from ..modes.gmac import GmacPort
 
 __all__ = [
     "Access", "Failure", "MetadataSignature", "Outcome", "access_layout", "answer_layout",
-    "close_layout", "failure_layout", "node_request_layout", "node_row_layout",
+    "close_layout", "failure_layout", "node_gmac_port", "node_request_layout", "node_row_layout",
 ]
 
 
@@ -110,6 +111,11 @@ def node_row_layout(config: EngineConfig) -> data.StructLayout:
     })
 
 
+def node_gmac_port(config: EngineConfig) -> GmacPort:
+    """Port to the unit that makes the MACs of leaves and nodes; the tag of sealed ones is 1."""
+    return GmacPort(lanes=config.lanes, keys=1, entries=config.node_entries, tag=1)
+
+
 class MetadataSignature(wiring.Signature):
     """The data path's view of the metadata.
 
@@ -137,6 +143,8 @@ class MetadataSignature(wiring.Signature):
         Their rows, in the order of ``store``. A row may come before or after its request.
     stored: Out(1), stored_entry: Out(range(node_entries)), stored_response: Out(2)
         DRAM's response to an entry's write, in a cycle with ``stored``.
+    gmac: In(node_gmac_port(config)), gmac_loaded: Out(1)
+        With a shared GMAC: the port of leaves and nodes; K4 is there.
     """
 
     def __init__(self, config: EngineConfig):
@@ -151,4 +159,6 @@ class MetadataSignature(wiring.Signature):
             "drain": In(stream.Signature(node_row_layout(config))),
             "stored": Out(1), "stored_entry": Out(range(max(2, config.node_entries))),
             "stored_response": Out(2),
+            **({"gmac": In(node_gmac_port(config)), "gmac_loaded": Out(1)}
+               if config.tree is not None and config.tree.shared_gmac else {}),
         })

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..aes.signature import RoundKeyWrite
 from ..config import EngineConfig
+from ..modes.gmac import Gmac, connect_gmac
 from .accesses import Accesses
 from .checker import Checker
 from .choice import Choice
@@ -61,7 +62,7 @@ class MetadataUnit(wiring.Component):
         Granules to be taken back from their owners; see ``Reclaimer``. Ready when the last range is
         done: what comes later finds them without an owner.
     round_key: In(RoundKeyWrite(1))
-        Round keys of K4.
+        Without a shared GMAC: round keys of K4.
     ready: Out(1)
         Root and directory are empty and K4 is loaded; until then accesses wait.
     idle: Out(1)
@@ -78,13 +79,15 @@ class MetadataUnit(wiring.Component):
     ready: Signal
 
     def __init__(self, config: EngineConfig):
-        self._config = config
+        assert config.tree is not None
+        self._config, self._tree = config, config.tree
         super().__init__({
             "data_path": In(MetadataSignature(config)),
             "failure": Out(stream.Signature(failure_layout(config))),
             "reclaim": In(stream.Signature(reclaim_layout(config))), "reclaim_failed": Out(1),
             "locked": In(1), "flush": In(1), "invalidate": In(1), "busy": Out(1),
-            "round_key": In(RoundKeyWrite(1)), "ready": Out(1), "idle": Out(1),
+            **({} if config.tree.shared_gmac else {"round_key": In(RoundKeyWrite(1))}),
+            "ready": Out(1), "idle": Out(1),
             "statistics": Out(statistics_layout()), "door": In(RootDoor(config)),
         })
 
@@ -102,7 +105,7 @@ class MetadataUnit(wiring.Component):
         m.submodules.sweeper = sweeper = Sweeper(config)
         m.submodules.reclaimer = reclaimer = Reclaimer(config)
 
-        connect(m, flipped(self.round_key), checker.round_key)
+        keyed = self._elaborate_gmac(m, checker)
         connect(m, flipped(self.door), contents.door)
         connect(m, table.failure, flipped(self.failure))
         connect(m, accesses.retry, choice.retry)
@@ -135,7 +138,7 @@ class MetadataUnit(wiring.Component):
         ]
 
         m.d.comb += [
-            self.ready.eq(directory.ready & contents.ready & checker.loaded),
+            self.ready.eq(directory.ready & contents.ready & keyed),
             choice.enable.eq(self.ready), steps.locked.eq(self.locked),
             choice.eager.eq(accesses.eager | reclaimer.eager),
             reclaimer.done.eq(steps.reclaimed), reclaimer.refused.eq(steps.reclaim_refused),
@@ -185,3 +188,17 @@ class MetadataUnit(wiring.Component):
             self.statistics.hit.eq(steps.hit), self.statistics.evicted.eq(steps.evicted),
         ]
         return m
+
+    def _elaborate_gmac(self, m: Module, checker: Checker) -> Signal:
+        """Give the checker what makes its MACs; return whether K4 is there."""
+        config, tree = self._config, self._tree
+        if tree.shared_gmac:
+            connect(m, checker.gmac, flipped(self.data_path.gmac))
+            return self.data_path.gmac_loaded
+        m.submodules.gmac = gmac = Gmac(
+            tree.pad_cipher, aes_bits=config.aes_bits, lanes=config.lanes, keys=1,
+            entries=config.node_entries, stages=tree.multiplier_stages, tag=1,
+            erasable=config.keys is not None)
+        connect_gmac(m, checker.gmac, gmac)
+        connect(m, flipped(self.round_key), gmac.round_key)
+        return gmac.loaded

@@ -17,10 +17,10 @@ from amaranth.utils import exact_log2
 
 from .gf128 import Multiplier, mirror, multiply_add_digit
 
-__all__ = ["Ghash"]
+__all__ = ["Ghash", "mirrored"]
 
 
-def _mirrored(block: bytes) -> int:
+def mirrored(block: bytes) -> int:
     """Return a block as a polynomial: bit k is the coefficient of x^k."""
     return sum((block[k // 8] >> (7 - k % 8) & 1) << k for k in range(128))
 
@@ -112,6 +112,9 @@ class Ghash(wiring.Component):
     def latency(self) -> int:
         """Cycles from the transfer of an item's last row to its hash on `o`."""
         return self._multipliers[0].latency + 2
+
+    row_interval = 1
+    """Cycles from one row to the next possible one."""
 
     @property
     def interval(self) -> int:
@@ -240,7 +243,7 @@ class Ghash(wiring.Component):
             m.d.sync += [multiplying.eq(1), digit.eq(0), digits.eq(subkey), total.eq(0),
                          factor.eq(total)]
             if self._suffixes:
-                constants = Array(Const(_mirrored(block), 128) for block in self._suffixes)
+                constants = Array(Const(mirrored(block), 128) for block in self._suffixes)
                 with m.If(number >= self._top - 1):
                     m.d.sync += factor.eq(constants[number - (self._top - 1)])
         if self._erasable:

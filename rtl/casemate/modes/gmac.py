@@ -16,8 +16,10 @@ from ..aes.signature import ERASE_ROUND, RoundKeyWrite
 from ..config import LINE_BYTES, CipherConfig
 from ..scrubber import scrub
 from .ghash import Ghash
+from .serial_ghash import SerialGhash
 
-__all__ = ["COUNTER_BITS", "INDEX_BITS", "KIND_BITS", "Gmac"]
+__all__ = ["COUNTER_BITS", "INDEX_BITS", "KIND_BITS", "Gmac", "GmacPort",
+           "connect_gmac"]
 
 KIND_BITS, COUNTER_BITS, INDEX_BITS = 4, 52, 40
 """Fields of the IV, from its most significant bit."""
@@ -38,14 +40,47 @@ def _first_counter(kind: Value, counter: Value, index: Value) -> Value:
                Const(1, 8))
 
 
+class GmacPort(wiring.Signature):
+    """What a user and a ``Gmac`` say to each other, from the user's side.
+
+    Parameters
+    ----------
+    lanes, keys, entries, tag:
+        See ``Gmac``.
+
+    Members
+    -------
+    request: Out(stream.Signature({"entry", "key", "kind": 4, "counter": 52, "index": 40}))
+        A new item in a free entry: one that never was used or whose tag is out.
+    row: Out(stream.Signature({"data", "row", "key", "entry", "node", "first", "last", "tag"}))
+        A row of an item, as it lies in DRAM. ``row`` is its place in the line; ``first`` and
+        ``last`` mark the first and last row that comes of an item; ``node``: the MAC at the end is
+        not authenticated. An item's last row may come before its request.
+    o: In(stream.Signature({"mac": 128, "entry", "tag"}, always_ready=True))
+        The whole output of GMAC; a truncated tag is its first bytes, that is, its low bits.
+    """
+
+    def __init__(self, *, lanes: int, keys: int, entries: int, tag: ShapeLike):
+        super().__init__({
+            "request": Out(stream.Signature(data.StructLayout({
+                "entry": range(entries), "key": range(keys), "kind": KIND_BITS,
+                "counter": COUNTER_BITS, "index": INDEX_BITS}))),
+            "row": Out(stream.Signature(data.StructLayout({
+                "data": 128 * lanes, "row": range(_BLOCKS // lanes), "key": range(keys),
+                "entry": range(entries), "node": 1, "first": 1, "last": 1, "tag": tag}))),
+            "o": In(stream.Signature(data.StructLayout(
+                {"mac": 128, "entry": range(entries), "tag": tag}), always_ready=True)),
+        })
+
+
 class Gmac(wiring.Component):
     """Computes tags of lines (64 bytes) and MACs of nodes (the 56 bytes before the MAC).
 
     An item takes a request, which starts its pad, and its rows; they may come in any order, and
-    those of other items between them. Throughput: one row per cycle, one request per
-    ``pad_interval`` cycles. Latency: ``latency`` cycles from the last row, if the pad is there by
-    then; otherwise ``pad_latency`` cycles from the request, and one more for each item that is
-    finished in the same cycle.
+    those of other items between them. Throughput: one row per cycle, or as ``SerialGhash``
+    takes them, one request per ``pad_interval`` cycles. Latency: ``latency`` cycles from the last
+    row, if the pad is there by then; otherwise ``pad_latency`` cycles from the request, and one
+    more for each item that is finished in the same cycle.
 
     Parameters
     ----------
@@ -60,7 +95,8 @@ class Gmac(wiring.Component):
     entries:
         Items that may be unfinished at the same time.
     stages:
-        Registers in each multiplier, 1 to 3.
+        Registers in each multiplier, 1 to 3; 0: ``SerialGhash``, which wants an item's rows in
+        order.
     tag:
         Shape of what accompanies an item unchanged; that of its last row counts.
     erasable:
@@ -70,14 +106,8 @@ class Gmac(wiring.Component):
 
     Members
     -------
-    request: In(stream.Signature({"entry", "key", "kind": 4, "counter": 52, "index": 40}))
-        A new item in a free entry: one that never was used or whose tag is out.
-    row: In(stream.Signature({"data", "row", "key", "entry", "node", "first", "last", "tag"}))
-        A row of an item, as it lies in DRAM. ``row`` is its place in the line; ``first`` and
-        ``last`` mark the first and last row that comes of an item; ``node``: the MAC at the end is
-        not authenticated. An item's last row may come before its request.
-    o: Out(stream.Signature({"mac": 128, "entry", "tag"}, always_ready=True))
-        The whole output of GMAC; a truncated tag is its first bytes, that is, its low bits.
+    request, row, o:
+        As in ``GmacPort``, from the other side.
     round_key: In(RoundKeyWrite(keys))
         Round keys, in order; after a key's last one its hash key is derived here. No item of the
         key may be under way.
@@ -100,20 +130,15 @@ class Gmac(wiring.Component):
             config, aes_bits=aes_bits, direction=Direction.ENCRYPT, keys=keys,
             tag=data.StructLayout({"subkey": 1, "key": range(keys), "entry": range(entries)}),
             erasable=erasable)
-        self._hash = Ghash(
+        suffixes = _length_block(LINE_BYTES), _length_block(LINE_BYTES - _MAC_BYTES)
+        self._hash = (Ghash(
             lanes=lanes, blocks=_BLOCKS, keys=keys, entries=entries, stages=stages, tag=tag,
-            erasable=erasable,
-            suffixes=(_length_block(LINE_BYTES), _length_block(LINE_BYTES - _MAC_BYTES)))
-        rows = _BLOCKS // lanes
+            erasable=erasable, suffixes=suffixes) if stages else SerialGhash(
+                lanes=lanes, blocks=_BLOCKS, keys=keys, entries=entries, tag=tag,
+                erasable=erasable, suffixes=suffixes))
+        port = GmacPort(lanes=lanes, keys=keys, entries=entries, tag=tag)
         super().__init__({
-            "request": In(stream.Signature(data.StructLayout({
-                "entry": range(entries), "key": range(keys), "kind": KIND_BITS,
-                "counter": COUNTER_BITS, "index": INDEX_BITS}))),
-            "row": In(stream.Signature(data.StructLayout({
-                "data": 128 * lanes, "row": range(rows), "key": range(keys),
-                "entry": range(entries), "node": 1, "first": 1, "last": 1, "tag": tag}))),
-            "o": Out(stream.Signature(data.StructLayout(
-                {"mac": 128, "entry": range(entries), "tag": tag}), always_ready=True)),
+            **dict(port.flip().members.items()),
             "round_key": In(RoundKeyWrite(keys)),
             "loaded": Out(keys),
         })
@@ -122,6 +147,11 @@ class Gmac(wiring.Component):
     def latency(self) -> int:
         """Cycles from the transfer of an item's last row to its MAC on `o`, if the pad is there."""
         return self._hash.latency
+
+    @property
+    def row_interval(self) -> int:
+        """Cycles from one row to the next one of its item."""
+        return self._hash.row_interval
 
     @property
     def interval(self) -> int:
@@ -269,4 +299,11 @@ class Gmac(wiring.Component):
                   name="hash_scrubber")
         # Items of one row may finish in every cycle: a gap lets the late ones out.
         one_row = self._hash.interval == 1
-        m.d.comb += self.row.ready.eq(~late.r_rdy if one_row else 1)
+        ready = self._hash.i.ready if isinstance(self._hash, SerialGhash) else 1
+        m.d.comb += self.row.ready.eq(ready & (~late.r_rdy if one_row else 1))
+
+
+def connect_gmac(m: Module, user: wiring.PureInterface, gmac: Gmac) -> None:
+    """Connect the only user's ``GmacPort`` with its unit."""
+    for name in ("request", "row", "o"):
+        wiring.connect(m, getattr(user, name), getattr(gmac, name))

@@ -20,7 +20,8 @@ ITERATIVE = CipherConfig(pipelined=False)
 PIPELINED = CipherConfig(rounds_per_stage=2)
 SLOW_TREE = TreeConfig(cache_sets=1, cache_ways=2, walks=2, write_backs=1, pad_cipher=ITERATIVE)
 FAST_TREE = replace(SLOW_TREE, pad_cipher=PIPELINED)
-TINY = replace(preset("tiny"), domain_slots=4, tree=SLOW_TREE)
+TINY = replace(preset("tiny"), domain_slots=4, data_cipher=ITERATIVE, tweak_cipher=ITERATIVE,
+               tree=SLOW_TREE)
 LATENCY = replace(
     TINY, read_entries=16, write_entries=16, write_bursts=16, data_cipher=CipherConfig(),
     tweak_cipher=CipherConfig(), tree=replace(SLOW_TREE, pad_cipher=CipherConfig()))
@@ -37,7 +38,10 @@ CONFIGURATIONS = {
     "deep": replace(
         LATENCY, data_cipher=CipherConfig(registers_per_round=2, sbox=SBox.BLOCK_RAM),
         tweak_cipher=replace(ITERATIVE, units=3),
-        tree=replace(SLOW_TREE, pad_cipher=replace(ITERATIVE, units=3), multiplier_stages=3)),
+        tree=replace(SLOW_TREE, pad_cipher=replace(ITERATIVE, units=3), multiplier_stages=3,
+                     shared_gmac=True)),
+    "shared": replace(TINY, tree=replace(
+        SLOW_TREE, pad_cipher=replace(ITERATIVE, units=3), multiplier_stages=1, shared_gmac=True)),
 }
 
 

@@ -7,14 +7,14 @@ from casemate.engine.reports import ReportKind
 from core_environment import FULL, INTEGRITY, Environment
 from flat_metadata import Settings
 
-NAMES = ["tiny", "latency", *(pytest.param(name, marks=pytest.mark.verify)
-                              for name in ("narrow", "pipelined", "wide", "deep"))]
+NAMES = ["shared", "latency", *(pytest.param(name, marks=pytest.mark.verify)
+                              for name in ("tiny", "narrow", "pipelined", "wide", "deep"))]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_random_traffic_reads_what_was_written_and_leaves_it_sealed(name, seed):
     environment = Environment(name, seed)
-    environment.traffic(10000)
+    environment.traffic(12000)
     environment.drain()
     environment.audit()
     assert environment.counts["read", 0, True] > 200

@@ -23,6 +23,7 @@ BENCHES = {
     "4lanes-pipelined-aes128": (CipherConfig(), 128, 4, 2),
     "2lanes-pipelined-aes128": (CipherConfig(sbox=SBox.BLOCK_RAM, registers_per_round=2),
                                 128, 2, 3),
+    "1lane-iterative-serial-aes128": (ITERATIVE, 128, 1, 0),
 }
 ALL = [pytest.param(name, marks=pytest.mark.verify if name.startswith("2lanes-pipe") else [])
        for name in BENCHES]
@@ -123,6 +124,16 @@ class Driver:
     def item(self):
         return Item(self.rng, self.keys)
 
+    def spaced(self, rows):
+        """Put so many idle cycles between rows that none has to wait."""
+        idle = [{}] * (self.gmac.row_interval - 1)
+        return [stimulus for row in rows for stimulus in (row, *idle)][:-len(idle) or None]
+
+    def send(self, rows):
+        """Send rows; each must be taken at once."""
+        for stimulus in self.spaced(rows):
+            assert self.native.step(stimulus)["row_ready"] or not stimulus
+
     @staticmethod
     def matches(output, item, entry):
         assert output["o_valid"]
@@ -137,9 +148,7 @@ def test_a_mac_whose_pad_is_there_comes_on_time(name):
         item, entry = driver.item(), driver.rng.randrange(ENTRIES)
         assert driver.native.step(item.request(entry))["request_ready"]
         assert not driver.native.step({}, driver.gmac.pad_latency)["o_valid"]
-        for row in item.rows(entry, driver.lanes):
-            output = driver.native.step(row)
-            assert output["row_ready"]
+        driver.send(item.rows(entry, driver.lanes))
         assert not driver.native.step({}, driver.gmac.latency - 1)["o_valid"]
         driver.matches(driver.native.step({}), item, entry)
         assert not driver.native.step({})["o_valid"]
@@ -150,8 +159,7 @@ def test_a_mac_that_waits_for_its_pad_comes_on_time(name):
     driver = Driver(name, 39)
     for _ in range(50):
         item, entry = driver.item(), driver.rng.randrange(ENTRIES)
-        for row in item.rows(entry, driver.lanes):
-            assert driver.native.step(row)["row_ready"]
+        driver.send(item.rows(entry, driver.lanes))
         assert not driver.native.step({}, driver.gmac.latency + 3)["o_valid"]
         assert driver.native.step(item.request(entry))["request_ready"]
         assert not driver.native.step({}, driver.gmac.pad_latency - 1)["o_valid"]
@@ -163,13 +171,13 @@ def test_a_mac_that_waits_for_its_pad_comes_on_time(name):
 def test_pad_and_hash_may_meet_in_any_cycle(name):
     """The request is moved against the rows, cycle by cycle, through the moment of coincidence."""
     driver = Driver(name, 40)
-    rows = 4 // driver.lanes
     for distance in range(-driver.gmac.pad_latency - 6, driver.gmac.latency + 6):
         item = driver.item()
-        stimuli = [{} for _ in range(80)]
-        for cycle, row in enumerate(item.rows(5, driver.lanes)):
+        rows = driver.spaced(item.rows(5, driver.lanes))
+        stimuli = [{} for _ in range(80 + 2 * len(rows))]
+        for cycle, row in enumerate(rows):
             stimuli[30 + cycle].update(row)
-        asked, last = 30 + distance, 30 + rows - 1
+        asked, last = 30 + distance, 30 + len(rows) - 1
         stimuli[asked].update(item.request(5))
         out = [(cycle, output) for cycle, output in enumerate(driver.native.run(stimuli))
                if output["o_valid"]]
@@ -183,21 +191,23 @@ def test_pad_and_hash_may_meet_in_any_cycle(name):
 def test_items_of_all_keys_in_any_order_all_come_out_once(name):
     """Requests and rows at random, rows of several items mixed, entries used again at once."""
     driver = Driver(name, 41)
-    rng, rows = driver.rng, 4 // driver.lanes
+    rng, rows, parallel = driver.rng, 4 // driver.lanes, driver.gmac.row_interval == 1
     open_items, requests, pieces = {}, [], {}
     started = finished = late = 0
+    taken = driver.gmac.interval
     wanted = 600
-    for cycle in range(60 * wanted):
+    for cycle in range(60 * wanted * driver.gmac.row_interval):
         # In turns, the requests go ahead of the rows and lag behind them.
-        ahead = cycle // 200 % 2
-        asking = 0.9 if ahead else 0.2
-        moving = min(0.8, 0.6 * rows / driver.gmac.pad_interval) if ahead else 0.8
+        ahead = cycle // (200 * driver.gmac.row_interval) % 2
+        asking = 0.9 if ahead else 0.2 / taken * rows
+        moving = min(0.8, 0.6 * taken / driver.gmac.pad_interval) if ahead else 0.8
         free = [entry for entry in range(ENTRIES) if entry not in open_items]
         if free and started < wanted and rng.random() < 0.7:
             entry, item = rng.choice(free), driver.item()
             open_items[entry] = item
             requests.append(entry)
-            pieces[entry] = item.rows(entry, driver.lanes, rng.sample(range(rows), rows))
+            pieces[entry] = item.rows(
+                entry, driver.lanes, rng.sample(range(rows), rows) if parallel else None)
             started += 1
         stimulus, request, piece = {}, None, None
         if requests and rng.random() < asking:
@@ -230,9 +240,8 @@ def test_items_of_all_keys_in_any_order_all_come_out_once(name):
 def test_rows_are_taken_in_every_cycle(name):
     """Lines back to back: the pads are asked for as fast as the cipher can, the rows follow."""
     driver = Driver(name, 42)
-    rows, interval = 4 // driver.lanes, driver.gmac.pad_interval
-    period = max(rows, interval)
-    assert driver.gmac.interval == rows
+    rows = driver.gmac.interval
+    period = max(rows, driver.gmac.pad_interval)
     per_entry, count = driver.gmac.pad_latency + rows + driver.gmac.latency, 100
     assert per_entry <= ENTRIES * period, "too few entries for the full rate"
     items = [driver.item() for _ in range(count)]
@@ -241,9 +250,10 @@ def test_rows_are_taken_in_every_cycle(name):
     for number, item in enumerate(items):
         start = number * period
         stimuli[start].update(item.request(number % ENTRIES))
-        for cycle, row in enumerate(item.rows(number % ENTRIES, driver.lanes)):
+        sent = driver.spaced(item.rows(number % ENTRIES, driver.lanes))
+        for cycle, row in enumerate(sent):
             stimuli[start + driver.gmac.pad_latency + cycle].update(row)
-        end = start + driver.gmac.pad_latency + rows - 1 + driver.gmac.latency
+        end = start + driver.gmac.pad_latency + len(sent) - 1 + driver.gmac.latency
         expected[end] = (item, number % ENTRIES)
     for cycle, (stimulus, output) in enumerate(zip(stimuli, driver.native.run(stimuli),
                                                    strict=True)):
@@ -286,8 +296,7 @@ def test_a_key_may_be_replaced_while_others_are_used(name):
             item = driver.item()
             assert driver.native.step(item.request(entry))["request_ready"]
             driver.native.step({}, driver.gmac.pad_latency)
-            for row in item.rows(entry, driver.lanes):
-                driver.native.step(row)
+            driver.send(item.rows(entry, driver.lanes))
             driver.matches(driver.native.step({}, driver.gmac.latency), item, entry)
 
 
@@ -297,8 +306,10 @@ def test_latency_and_throughput_are_those_of_the_class(name):
     gmac, _ = built(name)
     rounds = ROUNDS[aes_bits]
     cipher = rounds * config.registers_per_round if config.pipelined else rounds + 1
-    assert gmac.latency == stages + 2
-    assert gmac.interval == 4 // lanes
+    row = 1 if stages else 16 * lanes + 1
+    assert gmac.row_interval == row
+    assert gmac.latency == (stages + 2 if stages else 16 * (lanes + 1) + 1)
+    assert gmac.interval == 4 // lanes * row + (0 if stages else 16)
     assert gmac.pad_latency == cipher + 1
     assert gmac.pad_interval == (1 if config.pipelined else cipher)
-    assert gmac.load_cycles == cipher + 1 + (4 + 2) * (128 // 8 + 1) + 2
+    assert gmac.load_cycles == cipher + 1 + ((4 + 2) * (128 // 8 + 1) + 2 if stages else 1)
