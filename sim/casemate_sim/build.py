@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -166,6 +167,7 @@ def verilate(
     return output
 
 
+@cache
 def _include() -> Path:
     """Return the folder of Verilator's runtime and its headers."""
     tools = toolchain()

@@ -1,6 +1,7 @@
 """The engine with its key manager: boot, misses, commands by the driver, random traffic."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -398,3 +399,28 @@ def test_a_host_that_takes_nothing_does_not_stop_the_other_channel(bench, engine
     bench.host_takes = True
     assert bench.done(number) == (OKAY, bytes([3]) * LINE_BYTES)
     assert bench.done(writing)[0] == OKAY
+
+
+@pytest.mark.verify
+def test_an_erasure_right_after_the_boot_does_not_reach_the_engines_own_key():
+    """With one GMAC, erasing a slot gives up what is being computed of any key."""
+    tree = CONFIG.tree
+    bench = EngineBench(CONFIG.replace(
+        tree=replace(tree, multiplier_stages=1, shared_gmac=True)))
+    engine = bench.boot(ROOT, NONCE)
+    while True:
+        try:
+            engine.create(5)
+        except CommandError:
+            continue
+        break
+    number = bench.read(5, 40)  # gives it a slot, which is what a destruction erases
+    for _ in range(20):
+        bench.step()
+    engine.destroy(5)
+    assert bench.done(number)[0] == SLVERR
+    engine.wait_for_boot()
+    engine.create(6)
+    data = bytes(range(64))
+    assert bench.done(bench.write(6, 3, data))[0] == OKAY
+    assert bench.done(bench.read(6, 3)) == (OKAY, data)

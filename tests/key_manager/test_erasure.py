@@ -5,7 +5,7 @@ Nor does one hold what keys leave of a line: tweaks, pads, hashes, states of a c
 
 import pytest
 from casemate.alert.layouts import Policy
-from casemate.config import LINE_BYTES, CipherConfig, TreeConfig
+from casemate.config import LINE_BYTES, CipherConfig, SBox, TreeConfig
 from casemate.top import Casemate
 from engine_bench import CONFIG, OKAY, SLVERR, EngineBench
 from inspected import Inspected
@@ -22,6 +22,11 @@ CONFIGS["pipelined"] = CONFIGS["iterative"].replace(
     data_cipher=CipherConfig(rounds_per_stage=2), tweak_cipher=RING,
     tree=TreeConfig(cache_sets=1, cache_ways=2, walks=1, write_backs=1,
                     pad_cipher=CipherConfig(rounds_per_stage=2)))
+IN_RAM = CipherConfig(pipelined=False, sbox=SBox.BLOCK_RAM)
+CONFIGS["shared"] = CONFIGS["iterative"].replace(
+    data_cipher=IN_RAM, tweak_cipher=IN_RAM,
+    tree=TreeConfig(cache_sets=1, cache_ways=2, walks=1, write_backs=1, pad_cipher=IN_RAM,
+                    multiplier_stages=0, shared_gmac=True))
 assert CONFIG.aes_bits == AES_BITS
 
 
@@ -30,7 +35,7 @@ def bench_of(name):
 
 
 @pytest.fixture(params=[pytest.param(each, marks=pytest.mark.verify)
-                        for each in ("iterative", "pipelined")])
+                        for each in ("iterative", "pipelined", "shared")])
 def bench(request):
     return bench_of(request.param)
 
@@ -110,7 +115,8 @@ def wait(bench, cycles=LEFT_CYCLES):
 
 
 @pytest.mark.parametrize("name", [
-    "iterative", pytest.param("pipelined", marks=pytest.mark.verify)])
+    "iterative", *(pytest.param(each, marks=pytest.mark.verify)
+                   for each in ("pipelined", "shared"))])
 def test_nothing_is_left_of_lines_that_are_done_or_dropped(name):
     bench = bench_of(name)
     engine = used(bench)

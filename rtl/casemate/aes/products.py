@@ -12,13 +12,13 @@ from functools import cache, reduce
 from itertools import chain, combinations
 from operator import xor
 
-from amaranth import Module, Signal, Value
+from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from . import field
-from .round import named, rotate_columns
+from .round import ONES, named, rotate_columns
+from .sbox import look_up
 
 __all__ = ["SubProducts", "mix_products"]
 
@@ -78,26 +78,18 @@ class SubProducts(wiring.Component):
         sbox = field.inverse_sbox() if self._inverse else field.sbox()
         low, high = _STORED[self._inverse]
         table = [field.multiply_8(byte, high) << 8 | field.multiply_8(byte, low) for byte in sbox]
-        # Two bytes share a ROM: a block RAM has two ports. Synthesis would not spend one on 4 Kbit
-        # unasked.
-        for pair in range(8):
-            rom = Memory(shape=16, depth=256, init=table, attrs={"ram_style": "block"})
-            m.submodules[f"rom_{pair}"] = rom
-            for byte in (2 * pair, 2 * pair + 1):
-                port = rom.read_port()
-                m.d.comb += port.addr.eq(self.i.word_select(byte, 8))
-                m.d.comb += [self.o[place].word_select(byte, 8).eq(port.data.word_select(place, 8))
-                             for place in range(2)]
+        found = look_up(m, table, self.i, width=16, synchronous=True)
+        m.d.comb += [self.o[place].eq(Cat(word.word_select(place, 8) for word in found))
+                     for place in range(2)]
         return m
 
 
 def mix_products(m: Module, products: data.View, *, inverse: bool) -> Signal:
     """Compute MixColumns, or InvMixColumns, of what ``SubProducts`` looked up. 128 bits."""
-    ones = int.from_bytes(b"\x01" * 16, "little")
     total: list[Value] = []
     for rows, coefficient in enumerate(_COEFFICIENTS[inverse]):
         parts = [(products[place] << shift if shift > 0 else products[place] >> -shift)
-                 & ones * mask
+                 & ONES * mask
                  for place, shift, mask in _terms(coefficient, inverse=inverse)]
         product = named(m, reduce(xor, parts))
         total.append(rotate_columns(product, rows))

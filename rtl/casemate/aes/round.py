@@ -7,9 +7,10 @@ All 16 bytes are computed as one wide word: short to write, and fast to simulate
 
 from amaranth import Cat, Module, Signal, Value
 
-__all__ = ["mix_columns", "named", "rotate_columns", "shift_rows"]
+__all__ = ["ONES", "mix_columns", "named", "rotate_columns", "shift_rows"]
 
-_ONES = int.from_bytes(b"\x01" * 16, "little")
+ONES = int.from_bytes(b"\x01" * 16, "little")
+"""A one in each byte of a block: times a byte, that byte in all places."""
 
 
 def named(m: Module, value: Value) -> Signal:
@@ -36,8 +37,8 @@ def rotate_columns(state: Value, rows: int) -> Value:
 
 def _double(m: Module, state: Value) -> Signal:
     """Multiply every byte by x in GF(2^8), modulo x^8 + x^4 + x^3 + x + 1."""
-    carry = named(m, (state >> 7) & _ONES)
-    shifted = (state & _ONES * 0x7F) << 1
+    carry = named(m, (state >> 7) & ONES)
+    shifted = (state & ONES * 0x7F) << 1
     return named(m, (shifted ^ carry ^ carry << 1 ^ carry << 3 ^ carry << 4)[:128])
 
 

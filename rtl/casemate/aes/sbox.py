@@ -16,7 +16,7 @@ from ..config import SBox
 from . import field
 from .round import named
 
-__all__ = ["SubBytes", "sbox_logic"]
+__all__ = ["SubBytes", "look_up", "sbox_logic"]
 
 
 def _sum(m: Module, terms: Iterable[Value], constant: int = 0) -> Signal:
@@ -107,6 +107,35 @@ def sbox_logic(m: Module, a: Value, *, inverse: bool) -> Value:
     return Cat(bits[bit][byte] for byte in range(count) for bit in range(8))
 
 
+def look_up(m: Module, table: Sequence[int], state: Value, *, width: int,
+            synchronous: bool) -> list[Value]:
+    """Look each of the 16 bytes of a state up in a table, in ROMs that `m` gets.
+
+    Parameters
+    ----------
+    m:
+        Module that gets the ROMs, under the names ``rom_0`` to ``rom_7``.
+    table:
+        256 entries.
+    width:
+        Bits of an entry.
+    synchronous:
+        In block RAM, one cycle later; otherwise at once.
+    """
+    # Two bytes share a ROM: a block RAM has two ports. Synthesis would not spend one on so few bits
+    # unasked.
+    style = {"ram_style": "block"} if synchronous else {}
+    found: list[Value] = []
+    for pair in range(8):
+        rom = Memory(shape=width, depth=256, init=table, attrs=style)
+        m.submodules[f"rom_{pair}"] = rom
+        for byte in (2 * pair, 2 * pair + 1):
+            port = rom.read_port(domain="sync" if synchronous else "comb")
+            m.d.comb += port.addr.eq(state.word_select(byte, 8))
+            found.append(port.data)
+    return found
+
+
 class SubBytes(wiring.Component):
     """The S-box of all 16 bytes of a state.
 
@@ -142,15 +171,6 @@ class SubBytes(wiring.Component):
         if self._construction is SBox.LOGIC:
             m.d.comb += self.o.eq(sbox_logic(m, self.i, inverse=self._inverse))
             return m
-        synchronous = self._construction is SBox.BLOCK_RAM
-        # Two bytes share a ROM: a block RAM has two ports. Synthesis would not spend one on 2 Kbit
-        # unasked.
-        style = {"ram_style": "block"} if synchronous else {}
-        for pair in range(8):
-            rom = Memory(shape=8, depth=256, init=table, attrs=style)
-            m.submodules[f"rom_{pair}"] = rom
-            for byte in (2 * pair, 2 * pair + 1):
-                port = rom.read_port(domain="sync" if synchronous else "comb")
-                m.d.comb += [port.addr.eq(self.i.word_select(byte, 8)),
-                             self.o.word_select(byte, 8).eq(port.data)]
+        m.d.comb += self.o.eq(Cat(look_up(
+            m, table, self.i, width=8, synchronous=self._construction is SBox.BLOCK_RAM)))
         return m

@@ -142,11 +142,7 @@ class Core(wiring.Component):
         connect(m, collector.write, write_buffer.write)
         connect(m, bursts.o, host.b)
         connect(m, write_table.fill, memory.fill)
-        m.d.comb += [
-            sender.send.valid.eq(write_table.send.valid),
-            sender.send.payload.eq(write_table.send.payload),
-            write_table.send.ready.eq(sender.send.ready),
-        ]
+        connect(m, write_table.send, sender.send)
         connect(m, sender.address, write_table.announce)
         connect(m, write_table.address, memory.address)
         connect(m, sender.drain, memory.drain)

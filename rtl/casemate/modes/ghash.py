@@ -17,12 +17,37 @@ from amaranth.utils import exact_log2
 
 from .gf128 import Multiplier, mirror, multiply_add_digit
 
-__all__ = ["Ghash", "mirrored"]
+__all__ = ["Ghash", "hash_members", "mirrored"]
 
 
 def mirrored(block: bytes) -> int:
     """Return a block as a polynomial: bit k is the coefficient of x^k."""
     return sum((block[k // 8] >> (7 - k % 8) & 1) << k for k in range(128))
+
+
+def hash_members(side: data.StructLayout, *, lanes: int, rows: int, keys: int, erasable: bool,
+                 always_ready: bool) -> dict[str, wiring.Member]:
+    """Return the members of a unit that hashes; see ``Ghash``.
+
+    Parameters
+    ----------
+    side:
+        Layout of what accompanies a row, with ``entry`` and ``tag`` of its item.
+    rows:
+        Rows of an item.
+    always_ready:
+        Rows are never refused.
+    """
+    out = {name: side.members[name] for name in ("entry", "tag")}
+    return {
+        "i": In(stream.Signature(data.StructLayout(
+            {"data": 128 * lanes, "row": range(rows)} | side.members),
+            always_ready=always_ready)),
+        "o": Out(stream.Signature(data.StructLayout({"hash": 128} | out), always_ready=True)),
+        "subkey": In(stream.Signature(data.StructLayout({"key": range(keys), "value": 128}))),
+        "loaded": Out(keys),
+        **({"erase": In(1), "erase_key": In(range(keys))} if erasable else {}),
+    }
 
 
 class Ghash(wiring.Component):
@@ -96,17 +121,9 @@ class Ghash(wiring.Component):
         })
         self._multipliers = [
             Multiplier(stages=stages, tag=self._side if lane == 0 else 0) for lane in range(lanes)]
-        super().__init__({
-            "i": In(stream.Signature(data.StructLayout(
-                {"data": 128 * lanes, "row": range(self._rows)} | self._side.members),
-                always_ready=True)),
-            "o": Out(stream.Signature(data.StructLayout(
-                {"hash": 128, "entry": range(entries), "tag": tag}), always_ready=True)),
-            "subkey": In(stream.Signature(data.StructLayout(
-                {"key": range(keys), "value": 128}))),
-            "loaded": Out(keys),
-            **({"erase": In(1), "erase_key": In(range(keys))} if erasable else {}),
-        })
+        super().__init__(hash_members(
+            self._side, lanes=lanes, rows=self._rows, keys=keys, erasable=erasable,
+            always_ready=True))
 
     @property
     def latency(self) -> int:

@@ -299,8 +299,7 @@ class Gmac(wiring.Component):
                   name="hash_scrubber")
         # Items of one row may finish in every cycle: a gap lets the late ones out.
         one_row = self._hash.interval == 1
-        ready = self._hash.i.ready if isinstance(self._hash, SerialGhash) else 1
-        m.d.comb += self.row.ready.eq(ready & (~late.r_rdy if one_row else 1))
+        m.d.comb += self.row.ready.eq(self._hash.i.ready & (~late.r_rdy if one_row else 1))
 
 
 def connect_gmac(m: Module, user: wiring.PureInterface, gmac: Gmac) -> None:

@@ -8,10 +8,9 @@ from amaranth import Array, Const, Module, Mux, Signal
 from amaranth.hdl import ShapeLike
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from .gf128 import mirror, multiply_add_digit
-from .ghash import mirrored
+from .ghash import hash_members, mirrored
 
 __all__ = ["SerialGhash"]
 
@@ -47,19 +46,11 @@ class SerialGhash(wiring.Component):
         self._keys, self._entries, self._suffixes = keys, entries, suffixes
         self._erasable = erasable
         self._side = data.StructLayout({
-            "key": range(keys), "entry": range(entries), "last": 1,
+            "key": range(keys), "entry": range(entries), "first": 1, "last": 1,
             "suffix": range(len(suffixes)), "tag": tag})
-        super().__init__({
-            "i": In(stream.Signature(data.StructLayout({
-                "data": 128 * lanes, "row": range(self._rows), "first": 1,
-                **self._side.members}))),
-            "o": Out(stream.Signature(data.StructLayout(
-                {"hash": 128, "entry": range(entries), "tag": tag}), always_ready=True)),
-            "subkey": In(stream.Signature(data.StructLayout(
-                {"key": range(keys), "value": 128}))),
-            "loaded": Out(keys),
-            **({"erase": In(1), "erase_key": In(range(keys))} if erasable else {}),
-        })
+        super().__init__(hash_members(
+            self._side, lanes=lanes, rows=self._rows, keys=keys, erasable=erasable,
+            always_ready=False))
 
     @property
     def _block_cycles(self) -> int:

@@ -14,7 +14,7 @@ NAMES = ["shared", "latency", *(pytest.param(name, marks=pytest.mark.verify)
 @pytest.mark.parametrize("name", NAMES)
 def test_random_traffic_reads_what_was_written_and_leaves_it_sealed(name, seed):
     environment = Environment(name, seed)
-    environment.traffic(12000)
+    environment.traffic(10000)
     environment.drain()
     environment.audit()
     assert environment.counts["read", 0, True] > 200

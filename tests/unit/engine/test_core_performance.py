@@ -9,8 +9,8 @@ DRAM = 40
 LINES = range(64)
 
 
-def environment(seed):
-    env = Environment("latency", seed, lines=range(1024), latency=DRAM,
+def environment(seed, name="latency"):
+    env = Environment(name, seed, lines=range(1024), latency=DRAM,
                       settings=Settings(delay=HIT, steady=True, nodes=0))
     env.pools[PLAIN], env.pools[XTS] = range(256, 320), range(384, 448)
     return env
@@ -72,4 +72,25 @@ def test_streams_of_leaf_hits_fill_the_bus(domain, seed):
     for number in LINES:
         env.write(domain, number, env.rng.randbytes(64), id_=number % 16)
     assert ratio(env, "writes", beats, "memory_wvalid") >= 0.95
+    env.audit()
+
+
+def test_writes_do_not_keep_a_shared_gmac_for_themselves(seed):
+    """A read among writes that fill the bus ends while they still do."""
+    env = environment(seed, "shared")
+    fill(env, INTEGRITY, 0)
+    env.dram.latency = 4
+    for turn in range(6):
+        for number in LINES[:-4]:
+            env.write(INTEGRITY, number, env.rng.randbytes(64), id_=number % 16)
+        if turn == 1:
+            for number in LINES[-4:]:
+                env.read(INTEGRITY, number, id_=number % 16)
+    beats = written = 0
+    while beats < 16:
+        seen = env.step()
+        beats += seen["host_rvalid"]
+        written += seen["memory_wvalid"]
+        assert written < 4 * 2 * len(LINES), "the read waits for the writes"
+    env.drain()
     env.audit()
