@@ -41,9 +41,8 @@ double sc_time_stamp() { return 0; }
 
 extern "C" {
 
-void *simulation_create() {
-    auto *simulation = new Simulation;
-    auto &model = simulation->model;
+void simulation_reset(void *handle) {
+    auto &model = static_cast<Simulation *>(handle)->model;
     model.rst = 1;
     for (int cycle = 0; cycle < 2; cycle++) {
         model.clk = 0;
@@ -52,6 +51,11 @@ void *simulation_create() {
         model.eval();
     }
     model.rst = 0;
+}
+
+void *simulation_create() {
+    auto *simulation = new Simulation;
+    simulation_reset(simulation);
     return simulation;
 }
 
@@ -161,11 +165,8 @@ class NativeComponent:
             self, self._library.simulation_destroy, self._handle)
 
     def restart(self) -> None:
-        """Begin again, from reset."""
-        self._finalizer()
-        self._handle = ctypes.c_void_p(self._library.simulation_create())
-        self._finalizer = weakref.finalize(
-            self, self._library.simulation_destroy, self._handle)
+        """Reset it: registers begin again, memories keep what they hold, as on a chip."""
+        self._library.simulation_reset(self._handle)
 
     def run(self, stimuli: Sequence[Mapping[str, int]],
             names: Sequence[str] | None = None) -> list[dict[str, int]]:

@@ -8,11 +8,12 @@ each mutant, so that Ctrl-C loses nothing.
 """
 
 import json
+import random
 import re
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ import typer
 from casemate.metadata.interface import Failure, Outcome
 from casemate_sim.component import NativeComponent
 from casemate_sim.files import whole_file
-from pyosys import libyosys
+from casemate_sim.toolchain import YOSYS, ToolError
 from rich.console import Console
 from rich.progress import track
 
@@ -31,59 +32,85 @@ from metadata_environment import CONFIGURATIONS, DOMAINS, Bench, Environment
 NAME = "two_levels"
 MODULES = ("directory", "table", "walk", "write_back", "pins", "steps", "accesses", "contents",
            "checker", "finished", "sweeper", "root")
+SCENARIOS = 16
+"""How many a mutant must survive."""
+
 REPORT = Path("build/mutation_netlist.json")
 
 
-def yosys(script: list[str]) -> None:
-    """Run commands in one yosys design, quietly."""
-    design = libyosys.Design()
-    for command in script:
-        libyosys.Pass.call(design, f"tee -q {command}")
+def yosys(*commands: str) -> None:
+    """Run commands in one Yosys, in a process of its own: its errors end the process."""
+    with tempfile.TemporaryDirectory() as folder:
+        script, log = Path(folder) / "script.ys", Path(folder) / "log.txt"
+        script.write_text("\n".join(commands) + "\n")
+        result = subprocess.run([*YOSYS, "-ql", str(log), str(script)], check=False,
+                                capture_output=True, text=True)
+        if result.returncode:
+            raise ToolError(f"yosys failed: {log.read_text()[-500:]}{result.stderr}")
 
 
-def choose(verilog: Path, count: int, seed: int) -> list[str]:
-    """Return yosys' commands for `count` mutations of the modules under test."""
-    text = verilog.read_text()
-    modules = [module for module in re.findall(r"^module \\?(\S+?) ?\(", text, re.MULTILINE)
-               if re.search(rf"\.({'|'.join(MODULES)})(_\d+)*$", module)
-               and "gmac" not in module]
+def prepare(verilog: Path, design: Path) -> list[str]:
+    """Write Verilog as RTLIL, in which every cell has its name for good; return modules to mutate.
+
+    Their memories lose the zeros that they begin with, and have all the same: what an initial value
+    hangs on cannot be mutated.
+    """
+    modules = [module for module in re.findall(r"^module \\?(\S+?) ?\(", verilog.read_text(),
+                                               re.MULTILINE)
+               if re.search(rf"\.({'|'.join(MODULES)})(_\d+)*$", module) and "gmac" not in module]
+    yosys(f"read_verilog {verilog}", "proc", "opt -purge",
+          *(f"delete \\{module}/t:$meminit*" for module in modules), f"write_rtlil {design}")
+    return modules
+
+
+def choose(design: Path, modules: list[str], count: int, seed: int) -> list[str]:
+    """Return Yosys's commands for `count` mutations of modules."""
     with tempfile.TemporaryDirectory() as folder:
         chosen = Path(folder) / "list.txt"
-        yosys([f"read_verilog {verilog}", "proc", "select " + " ".join(
-            f"\\{module}" if not module.startswith("\\") else module for module in modules),
-            f"mutate -list {count} -seed {seed} -o {chosen}"])
+        yosys(f"read_rtlil {design}", "select " + " ".join(f"\\{module}" for module in modules),
+              f"mutate -list {count} -seed {seed} -o {chosen}")
         return chosen.read_text().splitlines()
 
 
-def mutated(command: str) -> Callable[[str], str]:
-    """Return a function that breaks Verilog as yosys' command says."""
-    def transform(text: str) -> str:
-        with tempfile.TemporaryDirectory() as folder:
-            source, target = Path(folder) / "source.v", Path(folder) / "target.v"
-            source.write_text(text)
-            yosys([f"read_verilog {source}", "proc", command, f"write_verilog -noattr {target}"])
-            return target.read_text()
-    return transform
+def mutated(design: Path, command: str) -> str:
+    """Return the Verilog of a design that is broken as Yosys's command says."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "target.v"
+        yosys(f"read_rtlil {design}", command, f"write_verilog -noattr {target}")
+        return target.read_text()
 
 
 def scenario(seed: int) -> None:
-    """Raise an AssertionError if the unit misbehaves."""
+    """Raise an AssertionError if the unit misbehaves, after a reset in whatever state it was."""
     environment = Environment(NAME, seed, latency=(2, 20))
-    environment.traffic(1500, rate=0.5)
+    rng = random.Random(seed)
+    granules = rng.choice((8, 32, environment.config.leaves))
+    for _ in range(2):
+        environment.traffic(1500, rate=rng.choice((0.2, 0.5, 0.9)), granules=granules,
+                            writes=rng.choice((0.3, 0.6)), claims=rng.choice((0.5, 0.9)))
+        first = rng.randrange(granules)
+        environment.reclaim(first, rng.randint(1, granules - first), traffic=100)
     environment.drain_accesses()
     environment.flush(40_000)
     environment.audit()
-    assert environment.statistics["evicted"], "nothing left the cache"
     environment.traffic(300, rate=0.5)
     environment.drain_accesses()
     environment.flush(40_000, invalidate=True)
     environment.audit()
+    tamper(environment)
+    environment.traffic(rng.randrange(100), rate=0.9)  # reset may come in the middle of it
+
+
+def tamper(environment: Environment) -> None:
+    """Change a bit of a leaf, then of a node above it, in DRAM; let a stranger ask."""
     environment.expect_failures = True
-    leaf = sorted(environment.owners)[0]
+    leaf = environment.rng.choice(sorted(environment.owners))
     bases = environment.bases()
     for address in (bases[0] + 64 * leaf, bases[1] + 64 * (leaf // 8)):
         before = environment.dram.read(address)
-        environment.dram.content[address] = bytes([before[0] ^ 1]) + before[1:]
+        place = environment.rng.randrange(512)
+        environment.dram.content[address] = (
+            int.from_bytes(before, "little") ^ 1 << place).to_bytes(64, "little")
         environment.failures.clear()
         environment.access(0, 4 * leaf, environment.owners[leaf])
         environment.drain_accesses(3000)
@@ -98,14 +125,17 @@ def scenario(seed: int) -> None:
         domain for domain in DOMAINS if domain != environment.owners[leaf]))
     environment.drain_accesses(3000)
     assert environment.answers[-1][2] is Outcome.DENIED
+    environment.expect_failures = False
 
 
-def run(command: str, seed: int) -> tuple[str, str]:
+def run(design: Path, command: str, seed: int) -> tuple[str, str]:
     """Return what became of a mutant, and how it was noticed."""
-    native = NativeComponent(Bench(CONFIGURATIONS[NAME]), transform=mutated(command))
+    native = NativeComponent(Bench(CONFIGURATIONS[NAME]),
+                             transform=lambda _: mutated(design, command))
     metadata_environment.built = lambda _: native
     try:
-        scenario(seed)
+        for each in range(seed, seed + SCENARIOS):
+            scenario(each)
     except (AssertionError, KeyError, IndexError, ValueError) as error:
         text = str(error).splitlines()
         return "killed", text[0][:100] if text else type(error).__name__
@@ -123,23 +153,24 @@ def main(
     native = NativeComponent(Bench(CONFIGURATIONS[NAME]),
                              transform=lambda text: texts.append(text) or text)
     metadata_environment.built = lambda _: native
-    scenario(seed)
-    with tempfile.TemporaryDirectory() as folder:
-        verilog = Path(folder) / "unit.v"
-        verilog.write_text(texts[0])
-        commands = choose(verilog, count, seed)
+    for each in range(seed, seed + SCENARIOS):
+        scenario(each)
     outcomes = []
     report.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        for command in track(commands, "mutants", console=console):
-            started = time.monotonic()
-            result, reason = run(command, seed)
-            outcomes.append({"mutation": command, "result": result, "reason": reason,
-                             "seconds": round(time.monotonic() - started, 1)})
-            with whole_file(report) as file:
-                file.write(json.dumps(outcomes, indent=1).encode() + b"\n")
-    except KeyboardInterrupt:
-        console.print(f"stopped; {len(outcomes)} outcomes are in {report}")
+    with tempfile.TemporaryDirectory() as folder:
+        verilog, design = Path(folder) / "unit.v", Path(folder) / "unit.il"
+        verilog.write_text(texts[0])
+        commands = choose(design, prepare(verilog, design), count, seed)
+        try:
+            for command in track(commands, "mutants", console=console):
+                started = time.monotonic()
+                result, reason = run(design, command, seed)
+                outcomes.append({"mutation": command, "result": result, "reason": reason,
+                                 "seconds": round(time.monotonic() - started, 1)})
+                with whole_file(report) as file:
+                    file.write(json.dumps(outcomes, indent=1).encode() + b"\n")
+        except KeyboardInterrupt:
+            console.print(f"stopped; {len(outcomes)} outcomes are in {report}")
     killed = sum(each["result"] == "killed" for each in outcomes)
     for each in outcomes:
         if each["result"] == "survived":
