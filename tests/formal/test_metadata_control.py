@@ -1,0 +1,147 @@
+"""The control of the metadata unit cannot get stuck, and keeps one copy of each leaf and node."""
+
+from itertools import combinations
+
+import pytest
+from amaranth import Cat, Mux, Signal
+from amaranth.hdl import Assert, Cover
+from casemate.metadata.contents import Job
+from casemate.metadata.interface import Outcome
+from casemate_sim.formal import assert_formal
+from metadata_control import SMALLEST, Environment
+
+WATCHED = 0x5A
+"""The leaf that is watched, or the node above it: what is proven of one is true of all, for
+nothing depends on a number but whether it equals another, and which node is its parent."""
+
+
+class NeverStuck(Environment):
+    """When nobody has anything to do, every access is answered and everything is at its place."""
+
+    def specify(self, m):
+        still = Signal(range(8))
+        with m.If(self.owed | self.event):
+            m.d.sync += still.eq(0)
+        with m.Elif(still != 7):
+            m.d.sync += still.eq(still + 1)
+        m.d.comb += [
+            Assert(~(still == 7) | ~self.waiting.any()),
+            Assert(~(still == 7) | self.locked | self.unit.idle),
+        ]
+
+
+class Reached(Environment):
+    """What fits into the depths of the bounded proofs."""
+
+    def specify(self, m):
+        answer, path = self.unit.data_path.answer, self.unit.data_path
+        m.d.comb += [
+            Cover(answer.valid & (answer.payload.outcome == Outcome.GRANTED)),
+            Cover(path.stored & ~path.stored_response[1]),
+        ]
+
+
+class Watching(Environment):
+    """Sees where a leaf or node is: in a way of the cache, or held by an entry of its level."""
+
+    def __init__(self, config, *, level, **options):
+        super().__init__(config, **options)
+        self.level = level
+
+    def watch(self, m):
+        """Return flags: for each way, for each entry of the level."""
+        index = WATCHED >> (3 * self.level)
+        ways = Signal(self.config.tree.cache_ways)
+        held = Signal(len(self.entries(self.level)))
+        m.d.comb += [
+            ways.eq(Cat(state.valid & (state.level == self.level) & (state.index == index)
+                        for state in self.parts.directory.ways)),
+            held.eq(Cat(entry.state.active & (entry.state.index == index)
+                        for _, entry in self.entries(self.level))),
+        ]
+        return ways, held
+
+
+class OneCopy(Watching):
+    """A leaf or node is at one place."""
+
+    def specify(self, m):
+        for one, other in combinations(Cat(*self.watch(m)), 2):
+            m.d.comb += Assert(~(one & other))
+
+
+class NothingLost(Watching):
+    """What was changed stays until DRAM has it: step by step."""
+
+    def specify(self, m):
+        parts, path, tree = self.parts, self.unit.data_path, self.config.tree
+        ways, held = self.watch(m)
+        job, valid = parts.steps.job.payload, parts.steps.job.valid
+        dirty, write_backs = Signal.like(ways), Signal(tree.write_backs)
+        m.d.comb += [
+            dirty.eq(ways & Cat(state.dirty for state in parts.directory.ways)),
+            write_backs.eq(held >> tree.walks),
+        ]
+        # Everything that changes a way marks it; a close is another matter, see below.
+        changed = Signal.like(ways)
+        in_cache = ((job.job == Job.RECLAIM) | ((job.job == Job.ANSWER) & job.write & ~job.in_slot)
+                    | ((job.job == Job.RAISE) & ~job.in_slot & ~job.in_root))
+        m.d.comb += changed.eq(Mux(valid & in_cache, ways & (1 << job.line), 0))
+        stored = Cat(path.stored & ~path.stored_response[1] & (path.stored_entry == number)
+                     for number, _ in self.entries(self.level)[tree.walks:])
+        before, were, marked, done = (
+            Signal.like(value) for value in (dirty, write_backs, changed, stored))
+        m.d.sync += [before.eq(dirty), were.eq(write_backs), marked.eq(changed), done.eq(stored)]
+        m.d.comb += [
+            Assert(~before.any() | (dirty == before) | write_backs.any()),
+            Assert(~(were & ~done & ~write_backs).any()),
+            Assert(~(marked & ~dirty).any()),
+        ]
+        # A counter is raised in a slot only while a write-back holds it.
+        for number, entry in self.entries(self.level):
+            raised = valid & (job.job == Job.RAISE) & job.in_slot & (job.slot == number)
+            m.d.comb += Assert(~raised | (
+                entry.state.active & entry.state.open if number in {
+                    each for each, _ in self.entries(self.level)[tree.walks:]} else 0))
+        if self.level:
+            return
+        # The leaf of an open write stays where it is, changed, from the cycle of its pin.
+        pinned, pin = Signal.like(ways), Signal.like(ways)
+        look = parts.steps.i.payload
+        m.d.comb += pin.eq(Mux(parts.pins.pin & (look.index == WATCHED),
+                               1 << parts.pins.pin_way, 0))
+        m.d.sync += pinned.eq((parts.pins.pinned & dirty) | pin)
+        m.d.comb += Assert(~(pinned & ~dirty).any())
+
+
+DEEPER = pytest.mark.verify
+
+
+@pytest.mark.parametrize("depth", [20, pytest.param(30, marks=DEEPER)])
+def test_nobody_waits_for_ever(depth):
+    assert_formal(NeverStuck(SMALLEST), mode="bmc", engine="abc bmc3", depth=depth, name="stuck",
+                  timeout=1200)
+
+
+def test_a_leaf_is_at_one_place():
+    assert_formal(OneCopy(SMALLEST, level=0), mode="prove", name="one-copy-0")
+
+
+@pytest.mark.parametrize("depth", [12, pytest.param(20, marks=DEEPER)])
+def test_a_node_is_at_one_place(depth):
+    assert_formal(OneCopy(SMALLEST, level=1), mode="bmc", engine="abc bmc3", depth=depth,
+                  name="one-copy-1", timeout=1200)
+
+
+def test_a_changed_leaf_is_not_lost():
+    assert_formal(NothingLost(SMALLEST, level=0), mode="prove", name="nothing-lost-0")
+
+
+@pytest.mark.parametrize("depth", [12, pytest.param(20, marks=DEEPER)])
+def test_a_changed_node_is_not_lost(depth):
+    assert_formal(NothingLost(SMALLEST, level=1), mode="bmc", engine="abc bmc3", depth=depth,
+                  name="nothing-lost-1", timeout=1200)
+
+
+def test_what_happens_within_the_depth():
+    assert_formal(Reached(SMALLEST), mode="cover", depth=32, name="control-reached")
