@@ -1,13 +1,41 @@
-"""What the engine costs real programs: the shipped traces behind a core with 16 reads in flight."""
+"""What the engine costs real programs: the shipped traces behind a core with 16 reads in flight.
 
+``python benches/traces.py FILE`` draws the stored results.
+"""
+
+import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
 
+import typer
 from casemate.config import EngineConfig
 from casemate_sim.figures import Figure
+from casemate_sim.plot import draw_slowdowns
 from casemate_sim.simulate import MODES, PlayerConfig, Result, simulate
 from casemate_sim.trace import load
 from casemate_sim.traces import shipped
 from common import Report, config_of
+
+RESULTS = Path(__file__).parent / "results" / "bench.json"
+
+
+@dataclass
+class Stored:
+    """Stored slowdowns of one program, by mode."""
+
+    factors: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """Modes of which there is a result."""
+        return tuple(mode for mode in MODES if mode in self.factors)
+
+    def slowdown(self, mode: str) -> float | None:
+        """Return the cycles of `mode` over those of the bare wire."""
+        return self.factors.get(mode)
 
 
 def figures(config: EngineConfig, report: Report) -> Iterator[Figure]:
@@ -30,3 +58,16 @@ def figures(config: EngineConfig, report: Report) -> Iterator[Figure]:
                 value=result.cycles / results["bare"].cycles,
                 config=config_of(result) | {"records": len(records), "cycles": result.cycles,
                                             "bare_cycles": results["bare"].cycles} | tree)
+
+
+def main(output: Annotated[Path, typer.Argument(help="Picture: .png, .svg or .pdf.")]) -> None:
+    """Draw the stored results."""
+    programs: dict[str, Stored] = {}
+    for name, figure in json.loads(RESULTS.read_text()).items():
+        if found := re.fullmatch(r"trace\.(\w+)\.(\w+)\.slowdown", name):
+            programs.setdefault(found[1], Stored()).factors[found[2]] = figure["value"]
+    draw_slowdowns(programs, output, "Whole traces on ecp5, DDR3-1066")
+
+
+if __name__ == "__main__":
+    typer.run(main)

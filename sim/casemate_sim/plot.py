@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,34 @@ if TYPE_CHECKING:
     from casemate_sim.compare import Comparison
     from casemate_sim.simulate import Result
 
-__all__ = ["COLOURS", "GRID", "draw_bandwidth", "draw_by_size", "draw_comparison", "draw_latency",
-           "draw_sizes", "draw_slowdown_bars", "draw_slowdowns", "save_figure", "style_figure"]
+
+class Slowdowns(Protocol):
+    """What modes cost one program; a ``Comparison`` is one."""
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """Modes, in the order of the bars."""
+        ...
+
+    def slowdown(self, mode: str) -> float | None:
+        """Return the cycles of `mode` over those of the bare wire."""
+        ...
+
+
+__all__ = [
+    "COLOURS",
+    "GRID",
+    "Slowdowns",
+    "draw_bandwidth",
+    "draw_by_size",
+    "draw_comparison",
+    "draw_latency",
+    "draw_sizes",
+    "draw_slowdown_bars",
+    "draw_slowdowns",
+    "save_figure",
+    "style_figure",
+]
 
 COLOURS = {"bare": "#7f7f7f", "plain": "#0072B2", "xts": "#D55E00", "integrity": "#009E73",
            "full": "#CC79A7"}
@@ -69,7 +95,7 @@ def draw_comparison(comparison: Comparison, path: Path, title: str) -> None:
     save_figure(figure, path)
 
 
-def draw_slowdowns(comparisons: Mapping[str, Comparison], path: Path, title: str) -> None:
+def draw_slowdowns(comparisons: Mapping[str, Slowdowns], path: Path, title: str) -> None:
     """Draw what each mode costs each of several programs, as groups of bars.
 
     Parameters
@@ -94,7 +120,7 @@ def draw_slowdowns(comparisons: Mapping[str, Comparison], path: Path, title: str
     save_figure(figure, path)
 
 
-def draw_slowdown_bars(axes: Axes, comparisons: Mapping[str, Comparison]) -> None:
+def draw_slowdown_bars(axes: Axes, comparisons: Mapping[str, Slowdowns]) -> None:
     """Draw a group of bars for each program: its added time in every mode, in percent."""
     modes = [mode for mode in next(iter(comparisons.values())).modes if mode != "bare"] \
         if comparisons else []

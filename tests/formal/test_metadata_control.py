@@ -144,4 +144,4 @@ def test_a_changed_node_is_not_lost(depth):
 
 
 def test_what_happens_within_the_depth():
-    assert_formal(Reached(SMALLEST), mode="cover", depth=32, name="control-reached")
+    assert_formal(Reached(SMALLEST, commands=True), mode="cover", depth=36, name="control-reached")
