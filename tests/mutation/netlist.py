@@ -85,9 +85,12 @@ def scenario(seed: int) -> None:
     environment = Environment(NAME, seed, latency=(2, 20))
     rng = random.Random(seed)
     granules = rng.choice((8, 32, environment.config.leaves))
+    if seed % 2:
+        environment.age()
     for _ in range(2):
         environment.traffic(1500, rate=rng.choice((0.2, 0.5, 0.9)), granules=granules,
                             writes=rng.choice((0.3, 0.6)), claims=rng.choice((0.5, 0.9)))
+        environment.drain_accesses()  # no claim may come behind the reclaiming of its granule
         first = rng.randrange(granules)
         environment.reclaim(first, rng.randint(1, granules - first), traffic=100)
     environment.drain_accesses()
@@ -102,7 +105,13 @@ def scenario(seed: int) -> None:
 
 
 def tamper(environment: Environment) -> None:
-    """Change a bit of a leaf, then of a node above it, in DRAM; let a stranger ask."""
+    """Change a bit of a leaf, then of a node above it, in DRAM; let a stranger ask.
+
+    A walk that is on its way while the cache is emptied fills it again: it is waited for.
+    """
+    for _ in range(200):
+        environment.step()
+    environment.flush(40_000, invalidate=True)
     environment.expect_failures = True
     leaf = environment.rng.choice(sorted(environment.owners))
     bases = environment.bases()

@@ -57,7 +57,7 @@ class MetadataUnit(wiring.Component):
         Every access, those that wait included, is answered with FAILED.
     flush, invalidate: In(1), busy: Out(1)
         Begin to write back everything, or to empty the cache as well; until it is done, or the
-        unit is locked.
+        unit is locked. What a walk brings meanwhile stays.
     reclaim: In(stream.Signature(reclaim_layout(config))), reclaim_failed: Out(1)
         Granules to be taken back from their owners; see ``Reclaimer``. Ready when the last range is
         done: what comes later finds them without an owner.

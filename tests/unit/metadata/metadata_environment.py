@@ -156,7 +156,44 @@ class Environment:
         self.expect_failures = False
         self.locked = False
         self.statistics = Counter()
+        self.earlier = Counter()  # how often an address was stored before the first cycle
         self._start()
+
+    def age(self):
+        """Let memory and root be those of a long life: any versions, tags, owners and counters."""
+        rng, config, bases = self.rng, self.config, self.bases()
+        sizes = [config.leaves, *config.level_sizes]
+        bits = config.counter_bits
+
+        def seal(level, index, pack):
+            address = bases[level] + 64 * index
+            mac = metadata_mac(KEY, 2 + level, self.earlier[address], index, pack(0)[:56])
+            self.dram.content[address] = pack(mac)
+
+        for level, base in enumerate(bases):
+            for index in range(sizes[level]):
+                self.earlier[base + 64 * index] = rng.randrange(1, 1 << bits - 1)
+        for leaf in range(sizes[0]):
+            lines = range(4 * leaf, 4 * leaf + 4)
+            self.owners[leaf] = rng.choice(DOMAINS)
+            for line in lines:
+                self.versions[line] = rng.randrange(1 << config.leaf.version_bits - 1)
+                self.tags[line] = rng.getrandbits(56)
+            seal(0, leaf, lambda mac, leaf=leaf, lines=lines: Leaf(
+                versions=tuple(self.versions[line] for line in lines),
+                tags=tuple(self.tags[line] for line in lines), owner=self.owners[leaf],
+                valid=(True,) * 4, mac=mac).pack())
+        for level in range(1, len(bases)):
+            for index in range(sizes[level]):
+                children = range(8 * index, 8 * index + 8)
+                counters = tuple(
+                    self.earlier[bases[level - 1] + 64 * child] if child < sizes[level - 1] else 0
+                    for child in children)
+                seal(level, index, lambda mac, counters=counters: Node(
+                    counters=counters, mac=mac).pack())
+        for index in range(sizes[-1]):
+            self.step(door_load=1, door_load_index=index,
+                      door_load_value=self.earlier[bases[-1] + 64 * index])
 
     def _start(self):
         self.step(key_key=int.from_bytes(KEY, "little"), key_valid=1)
@@ -352,7 +389,7 @@ class Environment:
         """
         bases = self.bases()
         sizes = [self.config.leaves, *self.config.level_sizes]
-        stores, dram = self.dram.stores, self.dram
+        stores, dram = self.dram.stores + self.earlier, self.dram
         for level, base in enumerate(bases):
             for index in range(sizes[level]):
                 address = base + 64 * index

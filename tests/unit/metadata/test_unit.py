@@ -22,6 +22,22 @@ def test_random_traffic_ends_in_a_consistent_tree(name, seed):
     environment.audit()
 
 
+@pytest.mark.parametrize("name", ["two_levels", "deep"])
+def test_memory_of_a_long_life_is_kept_to_the_last_bit(name, seed):
+    environment = Environment(name, seed)
+    environment.age()
+    environment.traffic(3000, rate=0.5, granules=64)
+    environment.drain_accesses()
+    environment.flush()
+    environment.audit()
+    assert environment.outcomes[Outcome.GRANTED] > 20
+    assert environment.statistics["evicted"] > 15
+    environment.traffic(500, rate=0.5)
+    environment.drain_accesses()
+    environment.flush(invalidate=True)
+    environment.audit()
+
+
 @pytest.mark.parametrize("name", ["two_levels", "one_set", "deep"])
 def test_a_reclaimed_granule_has_no_owner_and_keeps_its_versions(name, seed):
     environment = Environment(name, seed)
