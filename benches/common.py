@@ -1,8 +1,9 @@
 """What the benches share."""
 
 import json
+import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +13,16 @@ from rich.console import Console
 
 Report = Callable[[str], None]
 """Called with what is being measured now."""
+
+RESULTS = Path(__file__).parent / "results" / "bench.json"
+"""Figures that the docs show."""
+
+
+def stored(pattern: str) -> Iterator[tuple[re.Match[str], float]]:
+    """Find the stored figures whose whole name matches; give the match and the value."""
+    for name, figure in json.loads(RESULTS.read_text()).items():
+        if found := re.fullmatch(pattern, name):
+            yield found, figure["value"]
 
 
 def config_of(result: Result) -> dict[str, object]:

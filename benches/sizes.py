@@ -3,8 +3,6 @@
 ``python benches/sizes.py FILE`` draws the stored results.
 """
 
-import json
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,14 +18,13 @@ from casemate_sim.simulate import PlayerConfig, simulate
 from casemate_sim.trace import load
 from casemate_sim.traces import shipped
 from casemate_sim.workload import generate
-from common import Report, config_of
+from common import Report, config_of, stored
 
 LINES = 20_000
 RECORDS = 20_000
 MEMORIES = (MIB, 128 * MIB, 64 * GIB)
 CACHES = (4 * KIB, 32 * KIB, 256 * KIB)
 PLAYER = PlayerConfig()
-RESULTS = Path(__file__).parent / "results" / "bench.json"
 
 
 def with_cache(config: EngineConfig, size: int) -> EngineConfig:
@@ -67,14 +64,10 @@ def slowdown(config: EngineConfig, records: np.ndarray, report: Report, name: st
 
 def main(output: Annotated[Path, typer.Argument(help="Picture: .png, .svg or .pdf.")]) -> None:
     """Draw the stored results."""
-    stored = json.loads(RESULTS.read_text())
-    memory: dict[int, float] = {}
-    cache: dict[int, float] = {}
-    for name, figure in stored.items():
-        if found := re.fullmatch(r"full\.random\.slowdown\.memory_(\d+)_mib", name):
-            memory[int(found[1]) * MIB] = figure["value"]
-        elif found := re.fullmatch(r"full\.sqlite_index\.slowdown\.cache_(\d+)_kib", name):
-            cache[int(found[1]) * KIB] = figure["value"]
+    memory = {int(match[1]) * MIB: value for match, value in stored(
+        r"full\.random\.slowdown\.memory_(\d+)_mib")}
+    cache = {int(match[1]) * KIB: value for match, value in stored(
+        r"full\.sqlite_index\.slowdown\.cache_(\d+)_kib")}
     draw_sizes(dict(sorted(memory.items())), dict(sorted(cache.items())), output)
 
 

@@ -3,10 +3,7 @@
 ``python benches/traces.py FILE`` draws the stored results.
 """
 
-import json
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -17,25 +14,7 @@ from casemate_sim.plot import draw_slowdowns
 from casemate_sim.simulate import MODES, PlayerConfig, Result, simulate
 from casemate_sim.trace import load
 from casemate_sim.traces import shipped
-from common import Report, config_of
-
-RESULTS = Path(__file__).parent / "results" / "bench.json"
-
-
-@dataclass
-class Stored:
-    """Stored slowdowns of one program, by mode."""
-
-    factors: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def modes(self) -> tuple[str, ...]:
-        """Modes of which there is a result."""
-        return tuple(mode for mode in MODES if mode in self.factors)
-
-    def slowdown(self, mode: str) -> float | None:
-        """Return the cycles of `mode` over those of the bare wire."""
-        return self.factors.get(mode)
+from common import Report, config_of, stored
 
 
 def figures(config: EngineConfig, report: Report) -> Iterator[Figure]:
@@ -62,10 +41,9 @@ def figures(config: EngineConfig, report: Report) -> Iterator[Figure]:
 
 def main(output: Annotated[Path, typer.Argument(help="Picture: .png, .svg or .pdf.")]) -> None:
     """Draw the stored results."""
-    programs: dict[str, Stored] = {}
-    for name, figure in json.loads(RESULTS.read_text()).items():
-        if found := re.fullmatch(r"trace\.(\w+)\.(\w+)\.slowdown", name):
-            programs.setdefault(found[1], Stored()).factors[found[2]] = figure["value"]
+    found = {match.groups(): value for match, value in stored(r"trace\.(\w+)\.(\w+)\.slowdown")}
+    programs = {name: {mode: found.get((name, mode)) for mode in MODES[1:]}
+                for name, _ in found}
     draw_slowdowns(programs, output, "Whole traces on ecp5, DDR3-1066")
 
 

@@ -74,6 +74,11 @@ class Comparison:
         bare, result = self.finished("bare"), self.finished(mode)
         return None if bare is None or result is None else result.cycles / max(bare.cycles, 1)
 
+    @property
+    def slowdowns(self) -> dict[str, float | None]:
+        """The slowdown of each mode but the bare wire, in their order."""
+        return {mode: self.slowdown(mode) for mode in self.modes if mode != "bare"}
+
     def added_latency(self, mode: str) -> float | None:
         """Return how many cycles longer a read takes on average than over the bare wire.
 

@@ -161,8 +161,7 @@ class NativeComponent:
         self._library = ctypes.CDLL(str(cached("component", self.digest, build) / "component.so"))
         self._library.simulation_create.restype = ctypes.c_void_p
         self._handle = ctypes.c_void_p(self._library.simulation_create())
-        self._finalizer = weakref.finalize(
-            self, self._library.simulation_destroy, self._handle)
+        weakref.finalize(self, self._library.simulation_destroy, self._handle)
 
     def restart(self) -> None:
         """Reset it: registers begin again, memories keep what they hold, as on a chip."""

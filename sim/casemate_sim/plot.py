@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,34 +23,8 @@ if TYPE_CHECKING:
     from casemate_sim.compare import Comparison
     from casemate_sim.simulate import Result
 
-
-class Slowdowns(Protocol):
-    """What modes cost one program; a ``Comparison`` is one."""
-
-    @property
-    def modes(self) -> tuple[str, ...]:
-        """Modes, in the order of the bars."""
-        ...
-
-    def slowdown(self, mode: str) -> float | None:
-        """Return the cycles of `mode` over those of the bare wire."""
-        ...
-
-
-__all__ = [
-    "COLOURS",
-    "GRID",
-    "Slowdowns",
-    "draw_bandwidth",
-    "draw_by_size",
-    "draw_comparison",
-    "draw_latency",
-    "draw_sizes",
-    "draw_slowdown_bars",
-    "draw_slowdowns",
-    "save_figure",
-    "style_figure",
-]
+__all__ = ["COLOURS", "GRID", "draw_bandwidth", "draw_by_size", "draw_comparison", "draw_latency",
+           "draw_sizes", "draw_slowdown_bars", "draw_slowdowns", "save_figure", "style_figure"]
 
 COLOURS = {"bare": "#7f7f7f", "plain": "#0072B2", "xts": "#D55E00", "integrity": "#009E73",
            "full": "#CC79A7"}
@@ -95,13 +69,14 @@ def draw_comparison(comparison: Comparison, path: Path, title: str) -> None:
     save_figure(figure, path)
 
 
-def draw_slowdowns(comparisons: Mapping[str, Slowdowns], path: Path, title: str) -> None:
+def draw_slowdowns(programs: Mapping[str, Mapping[str, float | None]], path: Path,
+                   title: str) -> None:
     """Draw what each mode costs each of several programs, as groups of bars.
 
     Parameters
     ----------
-    comparisons:
-        By the program's name.
+    programs:
+        By the program's name, its slowdown in each mode; see ``Comparison.slowdowns``.
     path, title:
         As of :func:`draw_comparison`.
 
@@ -115,23 +90,22 @@ def draw_slowdowns(comparisons: Mapping[str, Slowdowns], path: Path, title: str)
 
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
-    draw_slowdown_bars(figure.subplots(), comparisons)
+    draw_slowdown_bars(figure.subplots(), programs)
     figure.suptitle(title, fontsize=12)
     save_figure(figure, path)
 
 
-def draw_slowdown_bars(axes: Axes, comparisons: Mapping[str, Slowdowns]) -> None:
+def draw_slowdown_bars(axes: Axes, programs: Mapping[str, Mapping[str, float | None]]) -> None:
     """Draw a group of bars for each program: its added time in every mode, in percent."""
-    modes = [mode for mode in next(iter(comparisons.values())).modes if mode != "bare"] \
-        if comparisons else []
+    modes = list(next(iter(programs.values()))) if programs else []
     width = 0.8 / max(len(modes), 1)
     for number, mode in enumerate(modes):
-        factors = [comparison.slowdown(mode) for comparison in comparisons.values()]
+        factors = [slowdowns[mode] for slowdowns in programs.values()]
         added = [np.nan if factor is None else 100 * (factor - 1) for factor in factors]
         places = np.arange(len(added)) + (number - (len(modes) - 1) / 2) * width
         bars = axes.bar(places, added, 0.92 * width, color=COLOURS[mode], label=LABELS[mode])
         axes.bar_label(bars, fmt="%.1f", fontsize=8, padding=2)
-    axes.set_xticks(range(len(comparisons)), list(comparisons))
+    axes.set_xticks(range(len(programs)), list(programs))
     axes.set_ylabel("time over the bare wire (%)")
     axes.axhline(0.0, color=COLOURS["bare"], linewidth=1.0)
     axes.margins(y=0.12)

@@ -125,8 +125,8 @@ class SeenDirectory(Directory):
         return m
 
 
-class SeenTable(NodeTable):
-    """The table; ``parts`` are its entries, ``walk_0_0`` and so on."""
+class Seen:
+    """A component whose submodules are ``parts`` once it is elaborated."""
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
@@ -134,13 +134,12 @@ class SeenTable(NodeTable):
         return m
 
 
-class Unit(MetadataUnit):
-    """The unit, whose submodules are ``parts`` once it is elaborated."""
+class SeenTable(Seen, NodeTable):
+    """The table; its parts are its entries, ``walk_0_0`` and so on."""
 
-    def elaborate(self, platform):
-        m = super().elaborate(platform)
-        self.parts = m.submodules
-        return m
+
+class Unit(Seen, MetadataUnit):
+    """The unit."""
 
 
 class Environment(Elaboratable):
@@ -152,8 +151,6 @@ class Environment(Elaboratable):
         With a shared GMAC.
     commands:
         Whether flush, invalidation and reclaiming happen.
-    good:
-        Whether everything verifies, DRAM makes no errors and no counter is ever used up.
 
     Attributes
     ----------
@@ -165,8 +162,8 @@ class Environment(Elaboratable):
         A neighbour has something to do; something happens in this cycle.
     """
 
-    def __init__(self, config, *, commands=False, good=False):
-        self.config, self._commands, self._good = config, commands, good
+    def __init__(self, config, *, commands=False):
+        self.config, self._commands = config, commands
         self.unit = Unit(config)
         ids = 2**config.entry_id_bits
         self.waiting, self.writing = Signal(ids), Signal(ids)
@@ -268,9 +265,6 @@ class Environment(Elaboratable):
                 m.d.sync += checker.storing[number].eq(1)
             with m.Elif(path.stored & (stored == number)):
                 m.d.sync += checker.storing[number].eq(0)
-        if self._good:
-            m.d.comb += [Assume(~path.stored_response[1]), Assume(~path.row.payload.response[1]),
-                         Assume(checker.check_good), Assume(~self.parts.contents.exhausted)]
 
     def _neighbours(self, m):
         unit, parts = self.unit, self.parts

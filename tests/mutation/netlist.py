@@ -80,6 +80,12 @@ def mutated(design: Path, command: str) -> str:
         return target.read_text()
 
 
+def scenarios(seed: int) -> None:
+    """Raise an AssertionError if the unit misbehaves in any of several scenarios."""
+    for each in range(seed, seed + SCENARIOS):
+        scenario(each)
+
+
 def scenario(seed: int) -> None:
     """Raise an AssertionError if the unit misbehaves, after a reset in whatever state it was."""
     environment = Environment(NAME, seed, latency=(2, 20))
@@ -143,8 +149,7 @@ def run(design: Path, command: str, seed: int) -> tuple[str, str]:
                              transform=lambda _: mutated(design, command))
     metadata_environment.built = lambda _: native
     try:
-        for each in range(seed, seed + SCENARIOS):
-            scenario(each)
+        scenarios(seed)
     except (AssertionError, KeyError, IndexError, ValueError) as error:
         text = str(error).splitlines()
         return "killed", text[0][:100] if text else type(error).__name__
@@ -162,8 +167,7 @@ def main(
     native = NativeComponent(Bench(CONFIGURATIONS[NAME]),
                              transform=lambda text: texts.append(text) or text)
     metadata_environment.built = lambda _: native
-    for each in range(seed, seed + SCENARIOS):
-        scenario(each)
+    scenarios(seed)
     outcomes = []
     report.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:

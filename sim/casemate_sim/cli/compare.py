@@ -69,7 +69,8 @@ def compare(
             "traces": {traffic.name: comparison_dict(
                 comparisons[traffic.name], trace=traffic.as_dict(), config=engine)
                 for traffic in traffics if traffic.name in comparisons}})
-    write_plot(plot, lambda path: draw_slowdowns(comparisons, path, title))
+    slowdowns = {name: comparison.slowdowns for name, comparison in comparisons.items()}
+    write_plot(plot, lambda path: draw_slowdowns(slowdowns, path, title))
     for comparison in comparisons.values():
         leave(comparison)
 

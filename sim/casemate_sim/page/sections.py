@@ -105,10 +105,10 @@ def slowdown_chart(material: Material) -> Chart | None:
     """Return the bars of all programs; None if there are none."""
     if not material.played:
         return None
-    comparisons = {each.name: each.comparison for each in material.played}
+    slowdowns = {each.name: each.comparison.slowdowns for each in material.played}
     return Chart(
         picture=chart("Time over the bare wire by program and mode",
-                      lambda axes: draw_slowdown_bars(axes, comparisons)),
+                      lambda axes: draw_slowdown_bars(axes, slowdowns)),
         caption="Time that each mode adds, in percent of the time without an engine. Shorter is "
         "better.", command="\n".join(each.command for each in material.played),
         configuration="; ".join(dict.fromkeys(map(_configuration, material.played))))

@@ -163,34 +163,30 @@ class Environment:
         """Let memory and root be those of a long life: any versions, tags, owners and counters."""
         rng, config, bases = self.rng, self.config, self.bases()
         sizes = [config.leaves, *config.level_sizes]
-        bits = config.counter_bits
 
-        def seal(level, index, pack):
+        def seal(level, index, content):
             address = bases[level] + 64 * index
-            mac = metadata_mac(KEY, 2 + level, self.earlier[address], index, pack(0)[:56])
-            self.dram.content[address] = pack(mac)
+            mac = metadata_mac(KEY, 2 + level, self.earlier[address], index, content[:56])
+            self.dram.content[address] = content[:56] + mac.to_bytes(8, "little")
 
         for level, base in enumerate(bases):
             for index in range(sizes[level]):
-                self.earlier[base + 64 * index] = rng.randrange(1, 1 << bits - 1)
+                self.earlier[base + 64 * index] = rng.randrange(1, 1 << config.counter_bits - 1)
         for leaf in range(sizes[0]):
             lines = range(4 * leaf, 4 * leaf + 4)
             self.owners[leaf] = rng.choice(DOMAINS)
             for line in lines:
                 self.versions[line] = rng.randrange(1 << config.leaf.version_bits - 1)
                 self.tags[line] = rng.getrandbits(56)
-            seal(0, leaf, lambda mac, leaf=leaf, lines=lines: Leaf(
+            seal(0, leaf, Leaf(
                 versions=tuple(self.versions[line] for line in lines),
                 tags=tuple(self.tags[line] for line in lines), owner=self.owners[leaf],
-                valid=(True,) * 4, mac=mac).pack())
+                valid=(True,) * 4, mac=0).pack())
         for level in range(1, len(bases)):
             for index in range(sizes[level]):
-                children = range(8 * index, 8 * index + 8)
-                counters = tuple(
+                seal(level, index, Node(counters=tuple(
                     self.earlier[bases[level - 1] + 64 * child] if child < sizes[level - 1] else 0
-                    for child in children)
-                seal(level, index, lambda mac, counters=counters: Node(
-                    counters=counters, mac=mac).pack())
+                    for child in range(8 * index, 8 * index + 8)), mac=0).pack())
         for index in range(sizes[-1]):
             self.step(door_load=1, door_load_index=index,
                       door_load_value=self.earlier[bases[-1] + 64 * index])
