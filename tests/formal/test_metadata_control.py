@@ -8,7 +8,7 @@ cycle 29 (``test_what_happens_within_the_depth``). ``metadata_control`` says wha
 from itertools import combinations
 
 import pytest
-from amaranth import Cat, Mux, Signal
+from amaranth import Array, Cat, Mux, Signal
 from amaranth.hdl import Assert, Cover
 from casemate.metadata.contents import Job
 from casemate.metadata.interface import Outcome
@@ -118,6 +118,108 @@ class NothingLost(Watching):
         m.d.comb += Assert(~(pinned & ~dirty).any())
 
 
+class Newest(Watching):
+    """Whoever is answered, changes or counts looks at the newest leaf or node that there is.
+
+    Of a MAC that matches it is taken that what came from DRAM is what was sealed under that
+    counter. ``settled``: what was sealed under the present counter is the newest.
+    """
+
+    def specify(self, m):
+        parts, tree = self.parts, self.config.tree
+        ways, held = self.watch(m)
+        job, valid = parts.steps.job.payload, parts.steps.job.valid
+        kinds = {kind: valid & (job.job == kind) for kind in Job}
+        self._settled = Signal(init=1)
+        entries = [self._entry(m, peer, held[peer], kinds)
+                   for peer in range(len(self.entries(self.level)))]
+        newest = Signal(len(held))
+        way_newest, slot_newest = Signal(len(ways)), Signal(len(held))
+        way, slot = Signal(len(ways)), Signal(len(held))
+        m.d.comb += [
+            way.eq(1 << job.line),
+            slot.eq(Cat(job.slot == number for number, _ in self.entries(self.level))),
+            newest.eq(Cat(Mux(fetched, here & entry.state.trusted, copied)
+                          for (_, entry), fetched, here, copied in zip(
+                              self.entries(self.level), entries, held, slot_newest,
+                              strict=True))),
+        ]
+        # Where a job looks, and whether the newest is there.
+        in_way = ~job.in_slot & ~job.in_root
+        here = Mux(job.in_slot, (slot & held).any(), (way & ways).any() & in_way)
+        right = Mux(job.in_slot, (slot & newest).any(), (way & way_newest).any() & in_way)
+        leaves = kinds[Job.ANSWER] | kinds[Job.CLOSE] | kinds[Job.RECLAIM]
+        counts = kinds[Job.GET] | kinds[Job.RAISE]
+        changes = (kinds[Job.CLOSE] | kinds[Job.RECLAIM] | kinds[Job.RAISE]
+                   | (kinds[Job.ANSWER] & job.write))
+        changed = changes & here
+        for mask, places in ((way_newest, way), (slot_newest, slot)):
+            is_slot = mask is slot_newest
+            with m.If(changed):
+                m.d.sync += mask.eq(mask & Mux(job.in_slot == is_slot, places, 0))
+        with m.If(changed):
+            m.d.sync += self._settled.eq(0)
+        with m.If(kinds[Job.FILL]):
+            m.d.sync += way_newest.eq(Mux((slot & newest).any(), way_newest | way,
+                                          way_newest & ~way))
+        with m.If(kinds[Job.EVICT]):
+            m.d.sync += slot_newest.eq(Mux((way & way_newest).any(), slot_newest | slot,
+                                           slot_newest & ~slot))
+        wrong_level = counts if self.level == 0 else leaves
+        trusted = Mux(kinds[Job.ANSWER], ~job.hint, job.trusted | ~kinds[Job.GET])
+        m.d.comb += [
+            Assert(~(wrong_level & here)),
+            Assert(~((leaves | counts) & here & trusted) | right),
+            Assert((way_newest & ways) == ways),
+        ]
+        if self.level == 0:
+            self._asked(m, kinds, here)
+
+    def _asked(self, m, kinds, here):
+        """Each access is answered from its own leaf, each write closed in it."""
+        job, look = self.parts.steps.job.payload, self.parts.steps.i.payload
+        close = self.unit.data_path.close.payload
+        bits = (self.config.leaf.lines - 1).bit_length()
+        closing, line = Signal(self.config.line_bits), Signal(self.config.line_bits)
+        half = len(self.waiting) // 2
+        m.d.sync += closing.eq(Array(self.lines)[half + close.entry])
+        m.d.comb += [
+            line.eq(Mux(kinds[Job.CLOSE], closing, Array(self.lines)[job.source])),
+            Assert(~(kinds[Job.ANSWER] | kinds[Job.CLOSE])
+                   | (here == (line[bits:] == WATCHED))),
+            Assert(~kinds[Job.ANSWER] | (look.place[:bits] == line[:bits])),
+        ]
+
+    def _entry(self, m, peer, held, kinds):
+        """Follow an entry of the level; return whether it was fetched."""
+        table, job = self.parts.table, self.parts.steps.job.payload
+        number, entry = self.entries(self.level)[peer]
+        fetched, counted, sealed = (
+            Signal(name=f"{name}_{peer}") for name in ("fetched", "counted", "sealed"))
+        counts = (kinds[Job.GET] | kinds[Job.RAISE]) & (job.source == number)
+        seals = table.seal.valid & table.seal.ready & (table.seal.payload.entry == number)
+        with m.If(table.allocate & (table.pool_entry == number)):
+            m.d.sync += [fetched.eq(table.allocate_fetch), counted.eq(0), sealed.eq(0)]
+        with m.If(counts):
+            m.d.sync += counted.eq(1)
+        with m.If(counts & kinds[Job.RAISE] & held):
+            m.d.sync += self._settled.eq(0)
+        with m.If(seals):
+            m.d.sync += sealed.eq(1)
+        with m.If(seals & held):
+            m.d.sync += self._settled.eq(1)
+        walk = peer < self.config.tree.walks
+        m.d.comb += [
+            # The counter that it gets is that of the newest.
+            Assert(~(counts & held & fetched) | self._settled),
+            Assert(~(counts & held) | ~counted),
+            Assert(~(seals & held) | (counted & ~sealed & (entry.state.trusted))),
+        ]
+        if walk:
+            m.d.comb += Assert(~(held & counted & ~entry.state.failed) | self._settled)
+        return fetched
+
+
 def check(spec, name, depth):
     """Prove a specification for so many cycles from reset, or for all time without `depth`."""
     if depth is None:
@@ -143,6 +245,11 @@ def test_a_leaf_or_node_is_at_one_place(level, depth):
 @pytest.mark.parametrize(("level", "depth"), DEPTHS)
 def test_what_was_changed_is_not_lost(level, depth):
     check(NothingLost(SMALLEST, level=level, commands=True), f"nothing-lost-{level}", depth)
+
+
+@pytest.mark.parametrize(("level", "depth"), DEPTHS)
+def test_whoever_looks_sees_the_newest(level, depth):
+    check(Newest(SMALLEST, level=level, commands=True), f"newest-{level}", depth)
 
 
 @pytest.mark.verify
