@@ -126,9 +126,8 @@ class Newest(Watching):
     """
 
     def specify(self, m):
-        parts, tree = self.parts, self.config.tree
         ways, held = self.watch(m)
-        job, valid = parts.steps.job.payload, parts.steps.job.valid
+        job, valid = self.parts.steps.job.payload, self.parts.steps.job.valid
         kinds = {kind: valid & (job.job == kind) for kind in Job}
         self._settled = Signal(init=1)
         entries = [self._entry(m, peer, held[peer], kinds)

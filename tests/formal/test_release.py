@@ -8,7 +8,6 @@ time behind the line's rows and its pad.
 
 import pytest
 from amaranth import Cat, Const, Module, Mux, ResetSignal, Signal
-from amaranth.asserts import AnySeq
 from amaranth.hdl import Assert, Assume, Cover, Elaboratable
 from casemate.config import LeafShape
 from casemate.engine.read_return import ReadReturn

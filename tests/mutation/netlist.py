@@ -2,7 +2,8 @@
 
 ``python tests/mutation/netlist.py`` lets yosys choose places in tree, cache and check logic
 (``mutate -list``), breaks one after another in the Verilog (an inverted bit, a constant, a wrong
-bit), and runs the random traffic and tampering of ``tests/unit/metadata`` against each. Ciphers and
+bit), and runs random traffic, tampering and errors of DRAM in the environment of
+``tests/unit/metadata`` against each. Ciphers and
 GHASH are left out: they have tests, proofs and mutants of their own. Outcomes are written after
 each mutant, so that Ctrl-C loses nothing.
 """
@@ -106,41 +107,88 @@ def scenario(seed: int) -> None:
     environment.drain_accesses()
     environment.flush(40_000, invalidate=True)
     environment.audit()
-    tamper(environment)
+    trouble(environment)
     environment.traffic(rng.randrange(100), rate=0.9)  # reset may come in the middle of it
+    if seed % 3 == 0:
+        lose(environment)
 
 
-def tamper(environment: Environment) -> None:
-    """Change a bit of a leaf, then of a node above it, in DRAM; let a stranger ask.
-
-    A walk that is on its way while the cache is emptied fills it again: it is waited for.
-    """
+def settle(environment: Environment) -> None:
+    """Empty the cache. A walk that is on its way meanwhile would fill it again: it is waited for."""
     for _ in range(200):
         environment.step()
     environment.flush(40_000, invalidate=True)
+
+
+def trouble(environment: Environment) -> None:
+    """Change a bit of two leaves, then of the nodes above them; let DRAM fail there; a stranger asks.
+
+    Both are asked for at once, so that every walk meets it.
+    """
+    dram, rng = environment.dram, environment.rng
+    settle(environment)
     environment.expect_failures = True
-    leaf = environment.rng.choice(sorted(environment.owners))
-    bases = environment.bases()
-    for address in (bases[0] + 64 * leaf, bases[1] + 64 * (leaf // 8)):
-        before = environment.dram.read(address)
-        place = environment.rng.randrange(512)
-        environment.dram.content[address] = (
-            int.from_bytes(before, "little") ^ 1 << place).to_bytes(64, "little")
-        environment.failures.clear()
-        environment.access(0, 4 * leaf, environment.owners[leaf])
-        environment.drain_accesses(3000)
-        assert environment.answers[-1][2] is Outcome.FAILED
-        assert [each[2] for each in environment.failures] == [address]
-        assert environment.failures[0][0] is Failure.MAC
-        environment.dram.content[address] = before
-        for _ in range(200):
-            environment.step()
-        environment.flush(40_000, invalidate=True)
-    environment.access(1, 4 * leaf, next(
-        domain for domain in DOMAINS if domain != environment.owners[leaf]))
+    first = rng.choice(sorted(environment.owners))
+    leaves = (first, rng.choice([leaf for leaf in sorted(environment.owners)
+                                 if leaf // 8 != first // 8] or [first]))
+    for level, base in enumerate(environment.bases()):
+        bad = sorted({base + 64 * (leaf // 8**level) for leaf in leaves})
+        before = {address: dram.read(address) for address in bad}
+        place = rng.randrange(512)
+        for address in bad:
+            dram.content[address] = (int.from_bytes(before[address], "little")
+                                     ^ 1 << place).to_bytes(64, "little")
+        ask(environment, leaves, Outcome.FAILED, Failure.MAC, bad)
+        dram.content |= before
+        settle(environment)
+        response = rng.choice((2, 3))
+        dram.read_response = lambda address, bad=bad, response=response: (
+            response if address in bad else 0)
+        ask(environment, leaves, Outcome.BUS_ERROR, Failure.BUS_ERROR, bad)
+        dram.read_response = lambda _: 0
+        settle(environment)
+        assert environment.responses == {response}
+    environment.access(1, 4 * first, next(
+        domain for domain in DOMAINS if domain != environment.owners[first]))
     environment.drain_accesses(3000)
     assert environment.answers[-1][2] is Outcome.DENIED
     environment.expect_failures = False
+
+
+def ask(environment: Environment, leaves: tuple[int, ...], outcome: Outcome, failure: Failure,
+        addresses: list[int]) -> None:
+    """Read a line of each leaf; each read must end so, each address be told once."""
+    environment.failures.clear()
+    environment.responses.clear()
+    for entry, leaf in enumerate(leaves):
+        environment.access(entry, 4 * leaf, environment.owners[leaf])
+    environment.drain_accesses(3000)
+    assert [each[2] for each in environment.answers[-len(leaves):]] == [outcome] * len(leaves)
+    for _ in range(300):
+        environment.step()
+    assert sorted(each[2] for each in environment.failures) == addresses
+    assert {each[0] for each in environment.failures} == {failure}
+    assert not any(each[3] for each in environment.failures), "nothing was lost"
+
+
+def lose(environment: Environment) -> None:
+    """DRAM does not take a changed leaf: that is fatal, and everything is refused."""
+    environment.drain_accesses()
+    settle(environment)
+    leaf = environment.rng.choice(sorted(environment.owners))
+    address = environment.bases()[0] + 64 * leaf
+    environment.expect_failures = True
+    environment.failures.clear()
+    environment.dram.write_response = lambda each: 2 if each == address else 0
+    environment.access(0, 4 * leaf, environment.owners[leaf], write=True)
+    environment.drain_accesses(3000)
+    environment.step(flush=1)
+    for _ in range(1000):
+        environment.step()
+    assert environment.failures == [(Failure.BUS_ERROR, 0, address, True)]
+    environment.access(0, 4 * leaf, environment.owners[leaf])
+    environment.drain_accesses(3000)
+    assert environment.answers[-1][2] is Outcome.FAILED
 
 
 def run(design: Path, command: str, seed: int) -> tuple[str, str]:

@@ -149,10 +149,22 @@ class Environment:
         self.outstanding, self.open = {}, {}  # by ID: (access, cycle); by write entry: line
         self.to_access, self.to_close = deque(), deque()
         self.answers, self.failures = [], []
+        self.responses = set()  # of DRAM's errors, as they were answered
         self.outcomes = Counter()
         self.offer = None
         self.reclaiming = range(0)  # granules that lose their owner at some time
         self.inputs = {"failure_ready": 1}
+        # What lies on the wires of whatever is not valid.
+        noise = random.Random(seed + 1)
+        self.noise = [{
+            "data_path_stored_entry": noise.randrange(self.config.node_entries),
+            "data_path_stored_response": noise.randrange(4),
+            "data_path_row_entry": noise.randrange(self.config.node_entries),
+            "data_path_row_row": noise.randrange(self.config.rows_per_line),
+            "data_path_access_id": noise.randrange(2 * self.half),
+            "data_path_close_entry": noise.randrange(self.config.write_entries),
+            "data_path_close_store": noise.randrange(2),
+        } for _ in range(61)]
         self.expect_failures = False
         self.locked = False
         self.statistics = Counter()
@@ -164,6 +176,12 @@ class Environment:
         rng, config, bases = self.rng, self.config, self.bases()
         sizes = [config.leaves, *config.level_sizes]
 
+        def count(bits):
+            """Return a count of less than `bits` bits; every other one is about to carry far."""
+            if rng.random() < 0.5:
+                return rng.randrange(1, 1 << bits - 1)
+            return max(1, (1 << rng.randint(1, bits - 1)) - 1 - rng.randrange(3))
+
         def seal(level, index, content):
             address = bases[level] + 64 * index
             mac = metadata_mac(KEY, 2 + level, self.earlier[address], index, content[:56])
@@ -171,12 +189,12 @@ class Environment:
 
         for level, base in enumerate(bases):
             for index in range(sizes[level]):
-                self.earlier[base + 64 * index] = rng.randrange(1, 1 << config.counter_bits - 1)
+                self.earlier[base + 64 * index] = count(config.counter_bits)
         for leaf in range(sizes[0]):
             lines = range(4 * leaf, 4 * leaf + 4)
             self.owners[leaf] = rng.choice(DOMAINS)
             for line in lines:
-                self.versions[line] = rng.randrange(1 << config.leaf.version_bits - 1)
+                self.versions[line] = count(config.leaf.version_bits)
                 self.tags[line] = rng.getrandbits(56)
             seal(0, leaf, Leaf(
                 versions=tuple(self.versions[line] for line in lines),
@@ -215,6 +233,10 @@ class Environment:
         self.to_access.append(access)
         return number
 
+    def closable(self):
+        """Entries of open writes whose close is not on its way."""
+        return self.open.keys() - {close["entry"] for _, close in self.to_close}
+
     def close(self, entry, *, store=True):
         line = self.open[entry]
         version, tag = self.versions.get(line, 0) + 1, self.rng.getrandbits(56)
@@ -223,7 +245,8 @@ class Environment:
             "tag": tag}))
 
     def step(self, **more):
-        dram, rng, inputs = self.dram, self.rng, dict(self.inputs) | more
+        dram, rng = self.dram, self.rng
+        inputs = self.inputs | self.noise[self.cycle % len(self.noise)] | more
         inputs["locked"] = int(self.locked)
         stored = dram.tick(self.cycle)
         if stored:
@@ -312,6 +335,8 @@ class Environment:
         self.answers.append((self.cycle, access, outcome))
         if outcome in (Outcome.FAILED, Outcome.BUS_ERROR):
             assert self.expect_failures, f"{access} was answered {outcome}"
+            if outcome is Outcome.BUS_ERROR:
+                self.responses.add(out["data_path_answer_response"])
             return
         if leaf in self.reclaiming and outcome is Outcome.DENIED:
             return
@@ -336,10 +361,8 @@ class Environment:
     def drain_accesses(self, cycles=20_000, *, close=True):
         for _ in range(cycles):
             if close:
-                pending = {each["entry"] for _, each in self.to_close}
-                for entry in list(self.open):
-                    if entry not in pending:
-                        self.close(entry)
+                for entry in sorted(self.closable()):
+                    self.close(entry)
             if not self.outstanding and not self.open and not self.to_close:
                 return
             self.step()
@@ -363,7 +386,7 @@ class Environment:
         for _ in range(100_000):
             if self.step()["reclaim_ready"]:
                 break
-            for entry in list(self.open):
+            for entry in sorted(self.closable()):
                 self.close(entry)
         else:
             raise AssertionError("the reclaim does not end")
@@ -435,8 +458,7 @@ class Environment:
                     self.access(entry, line, rng.choice(DOMAINS if leaf % 5 == 0 else
                                                         DOMAINS[leaf % 3:leaf % 3 + 1]),
                                 write=write, claim=rng.random() < claims)
-            pending = {each["entry"] for _, each in self.to_close}
-            for entry in list(self.open):
-                if entry not in pending and rng.random() < 0.1:
+            for entry in sorted(self.closable()):
+                if rng.random() < 0.1:
                     self.close(entry, store=rng.random() < 0.95)
             self.step()
