@@ -9,7 +9,7 @@ from itertools import combinations
 
 import pytest
 from amaranth import Array, Cat, Mux, Signal
-from amaranth.hdl import Assert, Cover
+from amaranth.hdl import Assert, Assume, Cover
 from casemate.metadata.contents import Job
 from casemate.metadata.interface import Outcome
 from casemate_sim.formal import assert_formal
@@ -67,18 +67,25 @@ class Watching(Environment):
         return ways, held
 
 
+    def facts(self, m):
+        """Return what holds in every cycle."""
+        raise NotImplementedError
+
+    def specify(self, m):
+        m.d.comb += [Assert(fact) for fact in self.facts(m)]
+
+
 class OneCopy(Watching):
     """A leaf or node is at one place."""
 
-    def specify(self, m):
-        for one, other in combinations(Cat(*self.watch(m)), 2):
-            m.d.comb += Assert(~(one & other))
+    def facts(self, m):
+        return [~(one & other) for one, other in combinations(Cat(*self.watch(m)), 2)]
 
 
 class NothingLost(Watching):
     """What was changed stays until DRAM has it: step by step."""
 
-    def specify(self, m):
+    def facts(self, m):
         parts, path, tree = self.parts, self.unit.data_path, self.config.tree
         ways, held = self.watch(m)
         job, valid = parts.steps.job.payload, parts.steps.job.valid
@@ -97,35 +104,37 @@ class NothingLost(Watching):
         before, were, marked, done = (
             Signal.like(value) for value in (dirty, write_backs, changed, stored))
         m.d.sync += [before.eq(dirty), were.eq(write_backs), marked.eq(changed), done.eq(stored)]
-        m.d.comb += [
-            Assert(~before.any() | (dirty == before) | write_backs.any()),
-            Assert(~(were & ~done & ~write_backs).any()),
-            Assert(~(marked & ~dirty).any()),
+        facts = [
+            ~before.any() | (dirty == before) | write_backs.any(),
+            ~(were & ~done & ~write_backs).any(),
+            ~(marked & ~dirty).any(),
         ]
         # A counter is raised in a slot only while a write-back holds it.
         for peer, (number, entry) in enumerate(self.entries(self.level)):
             raised = valid & (job.job == Job.RAISE) & job.in_slot & (job.slot == number)
             allowed = entry.state.active & entry.state.open if peer >= tree.walks else 0
-            m.d.comb += Assert(~raised | allowed)
+            facts.append(~raised | allowed)
         if self.level:
-            return
+            return facts
         # The leaf of an open write stays where it is, changed, from the cycle of its pin.
         pinned, pin = Signal.like(ways), Signal.like(ways)
         look = parts.steps.i.payload
         m.d.comb += pin.eq(Mux(parts.pins.pin & (look.index == WATCHED),
                                1 << parts.pins.pin_way, 0))
         m.d.sync += pinned.eq((parts.pins.pinned & dirty) | pin)
-        m.d.comb += Assert(~(pinned & ~dirty).any())
+        return [*facts, ~(pinned & ~dirty).any()]
 
 
-class Newest(Watching):
+class Newest(OneCopy):
     """Whoever is answered, changes or counts looks at the newest leaf or node that there is.
 
     Of a MAC that matches it is taken that what came from DRAM is what was sealed under that
-    counter. ``settled``: what was sealed under the present counter is the newest.
+    counter. ``settled``: what was sealed under the present counter is the newest. That there is one
+    copy is taken from its own proof.
     """
 
     def specify(self, m):
+        m.d.comb += [Assume(fact) for fact in self.facts(m)]
         ways, held = self.watch(m)
         job, valid = self.parts.steps.job.payload, self.parts.steps.job.valid
         kinds = {kind: valid & (job.job == kind) for kind in Job}
