@@ -83,6 +83,26 @@ void simulation_run(void *handle, const uint32_t *inputs, long stride, uint32_t 
 }
 """
 
+_SAVING = r"""
+#include "Vcasemate_component___024root.h"
+
+extern "C" {
+
+long simulation_size() { return sizeof(Vcasemate_component___024root); }
+
+// The whole design is one structure without anything on the heap; see NativeComponent.
+void simulation_save(void *handle, void *state) {
+    std::memcpy(state, static_cast<Simulation *>(handle)->model.rootp, simulation_size());
+}
+
+void simulation_load(void *handle, const void *state) {
+    std::memcpy(static_cast<void *>(static_cast<Simulation *>(handle)->model.rootp), state,
+                simulation_size());
+}
+
+}
+"""
+
 
 def _leaves(name: str, value: object) -> Iterator[tuple[str, Value]]:
     if isinstance(value, data.View) and isinstance(value.shape(), data.StructLayout):
@@ -134,31 +154,41 @@ class NativeComponent:
         Option of the C++ compiler. ``-O0`` builds a little faster and runs eight times slower.
     transform:
         Changes the Verilog before it is built.
+    savable:
+        Its state can be kept, and it can go back to it.
 
     Raises
     ------
     casemate_sim.toolchain.ToolError
         If a program is missing or fails.
+    ValueError
+        If its state cannot be kept: Verilator did not make one structure of the whole design.
     """
 
     def __init__(self, component: wiring.Component, *, optimise: str = "-O1",
-                 transform: Callable[[str], str] = str):
+                 transform: Callable[[str], str] = str, savable: bool = False):
         packed = _Packed(component)
         self._inputs = _fields(packed.leaves[True])
         self._outputs = _fields(packed.leaves[False])
         self._input_bytes = 4 * -(-len(packed.inputs) // 32)
         self._output_bytes = 4 * -(-len(packed.outputs) // 32)
         text = share_roms(transform(convert_verilog(packed, name=_TOP)))
+        harness = _HARNESS + _SAVING if savable else _HARNESS
 
         def build(folder: Path) -> None:
             (folder / "component.v").write_text(text)
-            (folder / "harness.cpp").write_text(_HARNESS)
+            (folder / "harness.cpp").write_text(harness)
             verilate_small(folder / "component.v", top=_TOP, output=folder / "component.so",
                            harness=folder / "harness.cpp", optimise=optimise)
 
-        self.digest = digest_of(text, _HARNESS, optimise, toolchain().versions)
+        self.digest = digest_of(text, harness, optimise, toolchain().versions)
         """Names what is simulated, and the tools that built it."""
-        self._library = ctypes.CDLL(str(cached("component", self.digest, build) / "component.so"))
+        folder = cached("component", self.digest, build)
+        parts = [path.name for path in (folder / "verilated").glob(f"V{_TOP}_*.h")
+                 if not path.name.endswith(("__Syms.h", "__pch.h", "___024root.h"))]
+        if savable and parts:
+            raise ValueError(f"its state is in several structures: {', '.join(parts)}")
+        self._library = ctypes.CDLL(str(folder / "component.so"))
         self._library.simulation_create.restype = ctypes.c_void_p
         self._handle = ctypes.c_void_p(self._library.simulation_create())
         weakref.finalize(self, self._library.simulation_destroy, self._handle)
@@ -166,6 +196,16 @@ class NativeComponent:
     def restart(self) -> None:
         """Reset it: registers begin again, memories keep what they hold, as on a chip."""
         self._library.simulation_reset(self._handle)
+
+    def save(self) -> bytes:
+        """Return the state, memories included."""
+        state = ctypes.create_string_buffer(self._library.simulation_size())
+        self._library.simulation_save(self._handle, state)
+        return state.raw
+
+    def load(self, state: bytes) -> None:
+        """Go back to a state of this simulation; one of another has addresses that are not here."""
+        self._library.simulation_load(self._handle, state)
 
     def run(self, stimuli: Sequence[Mapping[str, int]],
             names: Sequence[str] | None = None) -> list[dict[str, int]]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from casemate.config import TreeConfig, preset
+from casemate.config import FuseConfig, KeyManagerConfig, TreeConfig, preset
 from casemate_sim.adversary import (
     ATTACKS,
     MODES,
@@ -218,7 +218,10 @@ def test_an_attack_that_never_hits_is_reported():
 
 @pytest.mark.parametrize("config", [
     CONFIG, CONFIG.replace(tree=TreeConfig(cache_sets=1, cache_ways=2), leaf_base=0x100000,
-                           node_bases=(0x200000, 0x300000))])
+                           node_bases=(0x200000, 0x300000)),
+    CONFIG.replace(tree=TreeConfig(), keys=KeyManagerConfig(domains=64)),
+    CONFIG.replace(tree=TreeConfig(), keys=KeyManagerConfig(
+        domains=16, fuses=FuseConfig(check_bits=4)))])
 def test_a_saved_trial_replays(tmp_path, seed, config):
     path = tmp_path / "failure.json"
     adapter = ModelAdapter(config, NoTagCheck)

@@ -4,7 +4,14 @@ import json
 
 import pytest
 from casemate.config import PRESETS, preset
-from casemate_sim.adversary import Outcome, Trial, TrialResult, attacked, save_trial
+from casemate_sim.adversary import (
+    Outcome,
+    Trial,
+    TrialResult,
+    attacked,
+    create_adapter,
+    save_trial,
+)
 from casemate_sim.cli import attack as command
 
 
@@ -49,6 +56,22 @@ def test_a_failed_trial_is_named_saved_and_replayed(casemate, tmp_path, monkeypa
     replayed = casemate("attack", "--model", "--replay", path)
     assert replayed.exit_code == 0, replayed.stderr
     assert "flip_data in full" in replayed.stdout
+
+
+def test_an_engine_with_fuses_is_attacked_with_its_keys_at_ports(casemate, tmp_path, monkeypatch):
+    (tmp_path / "fuses.toml").write_text('preset = "tiny"\n[tree]\n[keys]\ndomains = 64\n'
+                                         "[keys.fuses]\n")
+    seen = []
+
+    def watched(config, **options):
+        seen.append(config)
+        return create_adapter(config, **options)
+
+    monkeypatch.setattr(command, "create_adapter", watched)
+    result = casemate("attack", "--model", "--trials", 1, "--attack", "flip_data", "--mode",
+                      "full", "--config", tmp_path / "fuses.toml")
+    assert result.exit_code == 0, result.stderr
+    assert seen[0].keys is None and seen[0].tree is not None
 
 
 @pytest.mark.parametrize(("arguments", "words"), [

@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 from casemate_sim.fuses.faults import CAMPAIGNS, EscapeError, judge
+from casemate_sim.fuses.scenarios import SCENARIOS, Stage, length, record
 
 
 @pytest.mark.parametrize("name", CAMPAIGNS)
@@ -16,6 +17,17 @@ def test_a_sample(device, name, seed):
 def test_everything(device, name, seed):
     campaign = CAMPAIGNS[name](device, None, Random(seed))
     assert campaign.count().total() >= campaign.total >= 1_600
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_scenario_that_goes_on_is_the_one_from_its_beginning(device, scenario, seed):
+    log = record(device, scenario)
+    cycles = sorted(Random(seed).sample(range(length(log)), 12))
+    fault = {"freeze": 1}
+    stage = Stage(device)
+    going_on = [(stage.play(scenario, log, cycle, fault), device.look()) for cycle in cycles]
+    assert going_on == [(Stage(device).play(scenario, log, cycle, fault), device.look())
+                        for cycle in cycles]
 
 
 @pytest.mark.parametrize(("wrong", "words"), [

@@ -16,7 +16,9 @@ __all__ = ["OtpArray", "OtpSignature"]
 class OtpSignature(wiring.Signature):
     """Pins of a one-time-programmable macro of 39-bit words, as the controller sees them.
 
-    One request at a time. A bit that was programmed is a one for ever.
+    One request at a time. A bit that was programmed is a one for ever. When it answers must not
+    depend on the data: software sees how long a command takes, and words of the secret are among
+    what is programmed.
 
     Members
     -------
@@ -47,8 +49,8 @@ class OtpArray(wiring.Component):
     """A stand-in for the macro: bits only go from 0 to 1, one after another, as in real ones.
 
     A reset in the middle of programming leaves the word as far as it got; it does not clear the
-    array. Reading takes 1 cycle; programming takes ``bit_cycles`` for each one in the data, and 3
-    more.
+    array. Reading takes 1 cycle; programming takes ``bit_cycles`` for each of the 39 bits, be they
+    programmed or not, and 3 more.
 
     Parameters
     ----------
@@ -61,7 +63,8 @@ class OtpArray(wiring.Component):
     -------
     otp: In(OtpSignature())
     fail: In(1)
-        Simulation only: the bit whose turn it is stays 0, and ``error`` says so at the end.
+        Simulation only: the bit whose turn it is stays as it is, and ``error`` says so at the end
+        if it was to be programmed.
     load: In(1), load_address: In(range(WORDS)), load_data: In(39)
         Simulation only: a word is replaced.
     written: Out(1), written_address: Out(range(WORDS)), written_data: Out(39)
@@ -87,36 +90,36 @@ class OtpArray(wiring.Component):
         read, write = array.read_port(), array.write_port()
         otp = self.otp
         looked = Signal()
-        left = Signal(WORD_BITS)  # bits that are still to be programmed
+        wanted = Signal(WORD_BITS)
+        turn = Signal(WORD_BITS)  # one bit: the one that is programmed now, if it is wanted
         word = Signal(WORD_BITS)  # what the array holds of them
         fetched = Signal()
         place = Signal(range(WORDS))
         cycles = Signal(range(self._bit_cycles))
-        lowest = Signal(WORD_BITS)
         after = Signal(WORD_BITS)
 
         m.d.comb += [
             otp.ready.eq(1), read.en.eq(otp.read | otp.program), read.addr.eq(otp.address),
             otp.data.eq(read.data), otp.valid.eq(looked),
-            lowest.eq(left & -left), after.eq(word | lowest),
+            after.eq(word | (wanted & turn)),
             write.addr.eq(place), write.data.eq(after),
             self.written.eq(write.en), self.written_address.eq(write.addr),
             self.written_data.eq(write.data),
         ]
         m.d.sync += [looked.eq(otp.read), otp.done.eq(0)]
         with m.If(otp.program & ~otp.busy):
-            m.d.sync += [otp.busy.eq(1), fetched.eq(0), left.eq(otp.program_data),
+            m.d.sync += [otp.busy.eq(1), fetched.eq(0), wanted.eq(otp.program_data), turn.eq(1),
                          place.eq(otp.address), otp.error.eq(0), cycles.eq(0)]
         with m.Elif(otp.busy & ~fetched):
             m.d.sync += [fetched.eq(1), word.eq(read.data)]
-        with m.Elif(otp.busy & (left == 0)):
-            m.d.sync += [otp.busy.eq(0), otp.done.eq(1), word.eq(0)]
+        with m.Elif(otp.busy & (turn == 0)):
+            m.d.sync += [otp.busy.eq(0), otp.done.eq(1), word.eq(0), wanted.eq(0)]
         with m.Elif(otp.busy):
             m.d.sync += cycles.eq(cycles + 1)
             with m.If(cycles == self._bit_cycles - 1):
-                m.d.sync += [cycles.eq(0), left.eq(left & ~lowest)]
+                m.d.sync += [cycles.eq(0), turn.eq(turn << 1)]
                 with m.If(self.fail):
-                    m.d.sync += otp.error.eq(1)
+                    m.d.sync += otp.error.eq(otp.error | (wanted & turn).any())
                 with m.Else():
                     m.d.comb += write.en.eq(1)
                     m.d.sync += word.eq(after)

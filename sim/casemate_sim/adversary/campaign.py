@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from casemate.config import CipherConfig, EngineConfig, LeafShape, SBox, TreeConfig
+from casemate.config import (
+    CipherConfig,
+    EngineConfig,
+    FuseConfig,
+    KeyManagerConfig,
+    LeafShape,
+    SBox,
+    TreeConfig,
+)
 
 from casemate_sim.files import whole_file
 
@@ -32,7 +40,14 @@ class TrialError(ValueError):
 
 
 def attacked(config: EngineConfig) -> EngineConfig:
-    """Return `config`, with a small metadata cache and a tree of more levels if it has no tree."""
+    """Return the engine that is attacked: `config` without a key manager, and with a tree.
+
+    The attacks are on DRAM, and a trial's seed draws the keys, so they come in at ports; attacks on
+    key manager and domains are in ``supervisor``. A tree that is added has several levels and a
+    small metadata cache.
+    """
+    if config.keys is not None:
+        config = config.replace(name=f"{config.name}_ports", keys=None)
     if config.tree is not None:
         return config
     return config.replace(
@@ -225,6 +240,11 @@ def _config(values: Mapping[str, Any]) -> EngineConfig:
     if changes["tree"] is not None:
         tree = dict(changes["tree"])
         changes["tree"] = TreeConfig(**{**tree, "pad_cipher": cipher(tree["pad_cipher"])})
+    if changes.get("keys") is not None:
+        keys = dict(changes["keys"])
+        if keys["fuses"] is not None:
+            keys["fuses"] = FuseConfig(**keys["fuses"])
+        changes["keys"] = KeyManagerConfig(**keys)
     return EngineConfig(**changes)
 
 

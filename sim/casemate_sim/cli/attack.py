@@ -49,7 +49,8 @@ def attack(
         min=0, metavar="N", help="Of everything random; a trial repeats to the cycle.")] = 0,
     config: Annotated[str, typer.Option(
         metavar="PRESET|FILE", help=f"The engine: a preset ({', '.join(PRESETS)}) or a TOML file; "
-        "one without a tree gets the tree and the metadata cache of a test.")] = "tiny",
+        "one without a tree gets the tree and the metadata cache of a test, and keys come in at "
+        "ports, whatever makes them otherwise.")] = "tiny",
     name: Annotated[list[str] | None, typer.Option(
         "--attack", metavar="NAME", help="Only this attack; may be repeated.",
         show_default=False)] = None,
@@ -156,7 +157,7 @@ def _adapter(config: EngineConfig, wave: Path | None, model: bool, errors: Conso
 def _replay(path: Path, wave: Path | None, model: bool) -> None:
     """Run a saved trial and print what comes of it."""
     saved = load_trial(path)
-    with closing(_adapter(saved.config, wave, model, Console(stderr=True))) as adapter:
+    with closing(_adapter(attacked(saved.config), wave, model, Console(stderr=True))) as adapter:
         result = run_now(run_trial(adapter, saved.trial))
     typer.echo(_line(result))
     for event in result.events:

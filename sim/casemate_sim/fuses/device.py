@@ -31,7 +31,7 @@ class FuseDevice:
         self._bench = FuseBench(check_bits=check_bits, patience_bits=patience_bits)
         self.registers = forced_registers(self._bench.controller)
         """What ``force`` can change, by name."""
-        self._native = NativeComponent(self._bench)
+        self._native = NativeComponent(self._bench, savable=True)
         self._key = 0
         self._content: list[int] | None = None  # of the fuses, unless it may have changed
         self.log: list[tuple[dict[str, int], int]] | None = None
@@ -61,6 +61,15 @@ class FuseDevice:
         self._content = list(image)
         self._native.run([{}, *({"load": 1, "address": address, "data": word}
                                for address, word in enumerate(image)), {}], names=())
+
+    def save(self) -> bytes:
+        """Return the state of the whole device, its fuses included."""
+        return self._native.save()
+
+    def go_back(self, state: bytes) -> None:
+        """Be again what it was when its state was saved."""
+        self._content = None
+        self._native.load(state)
 
     def expect(self, key: bytes) -> None:
         """Name the only root key that is right from now on."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, product
+from operator import itemgetter
 from random import Random
 from typing import Any
 
@@ -18,7 +19,16 @@ from casemate.fuse.codes import LifeCycle
 
 from casemate_sim.fuses.bench import FROZEN
 from casemate_sim.fuses.device import BOOT_CYCLES, FuseDevice
-from casemate_sim.fuses.scenarios import KEY, SCENARIOS, Scenario, Stimulus, device_in, play, record
+from casemate_sim.fuses.scenarios import (
+    KEY,
+    SCENARIOS,
+    Scenario,
+    Stage,
+    Stimulus,
+    device_in,
+    length,
+    record,
+)
 from casemate_sim.model.fuse_words import MARKS, STATES, WORD_BITS, decode_word
 from casemate_sim.model.fuses import (
     CONFIGURATION,
@@ -192,10 +202,6 @@ def double_bits(device: FuseDevice, count: int, random: Random) -> Campaign:
     return Campaign(count, faults())
 
 
-def _length(log: list[Stimulus]) -> int:
-    return sum(cycles for _, cycles in log)
-
-
 def _played(device: FuseDevice, total: int, faults: Iterable[_Fault],
             alarm: bool = False) -> Campaign:
     """Return the campaign that plays scenarios with a fault; with `alarm` all end in one.
@@ -204,11 +210,12 @@ def _played(device: FuseDevice, total: int, faults: Iterable[_Fault],
     for each content that they are left with.
     """
     started: dict[tuple[int, ...], str] = {}
+    stage = Stage(device)
 
     def play_one(fault: _Fault) -> Sequence[str]:
         scenario, log, cycle, inputs, what = fault
         what = f"{scenario.name}, cycle {cycle}: {what}"
-        outputs = play(device, scenario, log, cycle, inputs)
+        outputs = stage.play(scenario, log, cycle, inputs)
         outcomes = []
         if inputs is not None:
             outputs = device.run(50)
@@ -247,11 +254,14 @@ def forced_codes(device: FuseDevice, count: int | None, random: Random) -> Campa
                  set(range(1 << len(register.as_value()))) - set(device.codes(name)))]
     chosen = random.sample(every, len(every) if count is None else count)
 
+    numbers = [random.randrange(len(SCENARIOS)) for _ in chosen]
+    placed = sorted((number, random.randrange(length(logs[number])), name, value)
+                    for number, (name, value) in zip(numbers, chosen, strict=True))
+
     def faults() -> Iterator[_Fault]:
-        for name, value in chosen:
-            number = random.randrange(len(SCENARIOS))
-            yield (SCENARIOS[number], logs[number], random.randrange(_length(logs[number])),
-                   _force(device, name, value), f"{name} is {value:#x}")
+        for number, cycle, name, value in placed:
+            yield (SCENARIOS[number], logs[number], cycle, _force(device, name, value),
+                   f"{name} is {value:#x}")
 
     return _played(device, len(chosen), faults(), alarm=True)
 
@@ -273,9 +283,9 @@ def forced_states(device: FuseDevice, count: int | None, random: Random) -> Camp
     logs = _recorded(device)
     every = [(number, cycle, name, code) for number, log in enumerate(logs)
              for name in device.registers
-             for cycle in range(0, _length(log), 1 if name in ("step", "port") else 4)
+             for cycle in range(0, length(log), 1 if name in ("step", "port") else 4)
              for code in device.codes(name)]
-    chosen = random.sample(every, len(every) if count is None else count)
+    chosen = sorted(every if count is None else random.sample(every, count))
     return _played(device, len(chosen), (
         (SCENARIOS[number], logs[number], cycle, _force(device, name, value),
          f"{name} is {value:#x}") for number, cycle, name, value in chosen))
@@ -294,25 +304,25 @@ def glitches(device: FuseDevice, count: int, random: Random) -> Campaign:
     single = [1 << bit for bit in range(len(FROZEN))]
     pairs = [a | b for a, b in combinations(single, 2)]
 
-    def faults() -> Iterator[_Fault]:
-        for number in range(count):
-            which = random.randrange(len(SCENARIOS))
-            kind = number % 4
-            fault = (random.choice(pins)() if kind == 0 else
-                     {"freeze": random.choice(single)} if kind == 1 else
-                     {"freeze": random.choice(pairs)} if kind == 2 else
-                     {"freeze": random.getrandbits(len(FROZEN))})
-            yield (SCENARIOS[which], logs[which], random.randrange(_length(logs[which])), fault,
-                   str(fault))
+    def draw(kind: int) -> tuple[int, int, dict[str, int]]:
+        which = random.randrange(len(SCENARIOS))
+        fault = (random.choice(pins)() if kind == 0 else
+                 {"freeze": random.choice(single)} if kind == 1 else
+                 {"freeze": random.choice(pairs)} if kind == 2 else
+                 {"freeze": random.getrandbits(len(FROZEN))})
+        return which, random.randrange(length(logs[which])), fault
 
-    return _played(device, count, faults())
+    drawn = sorted((draw(number % 4) for number in range(count)), key=itemgetter(0, 1))
+    return _played(device, count, (
+        (SCENARIOS[which], logs[which], cycle, fault, str(fault))
+        for which, cycle, fault in drawn))
 
 
 def interruptions(device: FuseDevice, step: int = 1) -> Campaign:
     """Lose power in every cycle of every scenario, or in every `step` of them."""
     every = [(scenario, log, cycle)
              for scenario, log in zip(SCENARIOS, _recorded(device), strict=True)
-             for cycle in range(0, _length(log), step)]
+             for cycle in range(0, length(log), step)]
     return _played(device, len(every), (
         (scenario, log, cycle, None, "power lost") for scenario, log, cycle in every))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from casemate.fuse.map import WORDS
+from casemate.fuse.secded import WORD_BITS
 
 __all__ = ["FuseMacro"]
+
 
 class FuseMacro:
     """Behaves as ``casemate.fuse.otp.OtpArray`` does; keeps its content without power.
@@ -32,7 +34,7 @@ class FuseMacro:
     def power_off(self) -> None:
         """Forget a request; a word that was being programmed stays as far as it got."""
         self._read: int | None = None
-        self._address, self._left, self._cycles = 0, 0, 0
+        self._address, self._wanted, self._turn, self._cycles = 0, 0, WORD_BITS, 0
         self._busy, self._done = False, False
 
     @property
@@ -48,16 +50,15 @@ class FuseMacro:
     def step(self, seen: Mapping[str, int]) -> None:
         """Take what the engine drove in this cycle."""
         self._done = False
-        if self._busy and self._left:
+        if self._busy and self._turn < WORD_BITS:
             self._cycles += 1
             if self._cycles == self._bit_cycles:
-                lowest = self._left & -self._left
-                self.words[self._address] |= lowest
-                self._left ^= lowest
+                self.words[self._address] |= self._wanted & 1 << self._turn
+                self._turn += 1
                 self._cycles = 0
         elif self._busy:
             self._busy, self._done = False, True
         elif seen["otp_program"]:
-            self._busy, self._cycles = True, 0
-            self._address, self._left = seen["otp_address"], seen["otp_program_data"]
+            self._busy, self._turn, self._cycles = True, 0, 0
+            self._address, self._wanted = seen["otp_address"], seen["otp_program_data"]
         self._read = seen["otp_address"] if seen["otp_read"] else None

@@ -14,8 +14,8 @@ from casemate_sim.fuses.device import FuseDevice
 from casemate_sim.model.fuse_words import MARKS, STATES, encode_word
 from casemate_sim.model.fuses import CONFIGURATION, IDENTITY, Device, encode_device
 
-__all__ = ["DRAWN", "KEY", "SCENARIOS", "SHARE", "Scenario", "Stimulus", "device_in", "play",
-           "record", "torn_device"]
+__all__ = ["DRAWN", "KEY", "SCENARIOS", "SHARE", "Scenario", "Stage", "Stimulus", "device_in",
+           "length", "record", "torn_device"]
 
 Stimulus = tuple[Mapping[str, int], int]
 """Inputs and for how many cycles they stand."""
@@ -129,36 +129,66 @@ def record(device: FuseDevice, scenario: Scenario) -> list[Stimulus]:
             for inputs, equal in groupby(log, key=itemgetter(0))]
 
 
-def _cut(log: list[Stimulus], cycle: int) -> Iterator[tuple[Mapping[str, int], int, bool]]:
-    """Yield the stimuli, with one cycle on its own."""
+def length(log: list[Stimulus]) -> int:
+    """Return the cycles of a recorded scenario."""
+    return sum(cycles for _, cycles in log)
+
+
+def _between(log: list[Stimulus], begin: int, end: int) -> Iterator[Stimulus]:
+    """Yield what happens in some of the cycles."""
     at = 0
     for inputs, cycles in log:
-        before = cycle - at
-        if 0 <= before < cycles:
-            yield from ((inputs, count, here) for count, here in (
-                (before, False), (1, True), (cycles - before - 1, False)) if count)
-        else:
-            yield inputs, cycles, False
+        first, last = max(begin, at), min(end, at + cycles)
+        if first < last:
+            yield inputs, last - first
         at += cycles
 
 
-def play(device: FuseDevice, scenario: Scenario, log: list[Stimulus], cycle: int,
-         fault: Mapping[str, int] | None) -> dict[str, Any]:
-    """Play a recorded scenario with a fault in one cycle; return the outputs at the end.
+class Stage:
+    """Where recorded scenarios are played again, each time with another fault.
 
-    Parameters
-    ----------
-    cycle:
-        Counted from power.
-    fault:
-        Inputs of that cycle; None: power is lost.
+    What comes before a fault is the same each time: if the cycles of the faults rise, it is
+    simulated once.
     """
-    device.load(scenario.image, KEY)
-    device.off()
-    outputs: dict[str, Any] = {}
-    for inputs, cycles, here in _cut(log, cycle):
-        # Software stops at the first command that is not done.
-        if (here and fault is None) or outputs.get("complained"):
-            return outputs
-        outputs = device.run(cycles, **(dict(inputs) | dict(fault or {}) if here else inputs))
-    return outputs
+
+    def __init__(self, device: FuseDevice) -> None:
+        self._device = device
+        self._reached: tuple[Scenario, int, bytes] | None = None
+
+    def _reach(self, scenario: Scenario, log: list[Stimulus], cycle: int) -> None:
+        """Bring the device to the beginning of a cycle."""
+        device, at = self._device, 0
+        device.expect(KEY)
+        if self._reached and self._reached[0] is scenario and self._reached[1] <= cycle:
+            _, at, state = self._reached
+            device.go_back(state)
+        else:
+            device.load(scenario.image, KEY)
+            device.off()
+        for inputs, cycles in _between(log, at, cycle):
+            device.run(cycles, **inputs)
+        self._reached = scenario, cycle, device.save()
+
+    def play(self, scenario: Scenario, log: list[Stimulus], cycle: int,
+             fault: Mapping[str, int] | None) -> dict[str, Any]:
+        """Play a scenario with a fault in one cycle; return the outputs at the end.
+
+        Parameters
+        ----------
+        cycle:
+            Counted from power.
+        fault:
+            Inputs of that cycle; None: power is lost, and there are no outputs.
+        """
+        device = self._device
+        self._reach(scenario, log, cycle)
+        if fault is None:
+            return {}
+        (inputs, _), = _between(log, cycle, cycle + 1)
+        outputs = device.run(1, **(dict(inputs) | dict(fault)))
+        for inputs, cycles in _between(log, cycle + 1, length(log)):
+            # Software stops at the first command that is not done.
+            if outputs["complained"]:
+                break
+            outputs = device.run(cycles, **inputs)
+        return outputs
