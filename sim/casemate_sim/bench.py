@@ -23,6 +23,7 @@ from casemate.config import (
 from casemate.top import Casemate
 
 from casemate_sim import driver
+from casemate_sim.build import HARDWARE, digest_of, source_files
 from casemate_sim.component import NativeComponent
 from casemate_sim.fuses.macro import FuseMacro
 
@@ -47,6 +48,14 @@ def small_fused_config() -> EngineConfig:
     """Return the small engine with fuses, which are checked again after 1024 cycles at most."""
     return small_managed_config().replace(
         keys=KeyManagerConfig(domains=64, fuses=FuseConfig(check_bits=10)))
+
+
+def _simulated(config: EngineConfig) -> NativeComponent:
+    from casemate_sim.documents.hardware import unused_hardware
+
+    source = digest_of(config.digest, files=source_files(HARDWARE))
+    with unused_hardware():  # if its Verilog is there already
+        return NativeComponent(Casemate(config), source=source)
 
 
 class Simulated(Protocol):
@@ -91,7 +100,7 @@ class Bench:
                  seed: int = 0) -> None:
         assert config.keys is not None
         self.config = config
-        self.sim = sim or NativeComponent(Casemate(config), optimise="-O0")
+        self.sim = sim or _simulated(config)
         self.size = config.data_bits // 8
         self.has_fuses = config.keys.fuses is not None
         self.fuses = FuseMacro()

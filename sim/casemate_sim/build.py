@@ -153,7 +153,7 @@ def verilate(
         "-CFLAGS", " ".join(flags), *(["-LDFLAGS", " ".join(links)] if links else []), *options,
         *(str(Path(path).resolve()) for path in (*sources, *cpp_sources))]], log)
     (classes,) = folder.glob("*_classes.mk")
-    runtime = _runtime_of(classes.read_text(), level.split(), flags)
+    runtime = _runtime_of(classes.read_text(), flags)
     _run(top, [[
         str(tools.make), "-C", str(folder), "-f", classes.name.replace("_classes", ""),
         "-j", processes, f"OPT_FAST={level}", f"OPT_GLOBAL={level}",
@@ -176,13 +176,13 @@ def _include() -> Path:
         check=True).stdout.strip()) / "include"
 
 
-def _runtime_of(makefile: str, level: Sequence[str], flags: Sequence[str]) -> Path:
-    """Return the runtime that a generated makefile asks for."""
+def _runtime_of(makefile: str, flags: Sequence[str]) -> Path:
+    """Return the runtime that a generated makefile asks for, the same for every level of ours."""
     switches = re.findall(r"^(VM_(?:COVERAGE|TIMING|TRACE\w*)) = (\d)$", makefile, re.MULTILINE)
     names = re.findall(r"^  (\S+) \\$", makefile.partition("VM_GLOBAL_FAST")[2], re.MULTILINE)
     # Ours are for our own files.
     flags = [flag for flag in flags if not flag.startswith(("-I", "-DCASEMATE_"))]
-    return _runtime(names, (*level, *flags, *(f"-D{name}={value}" for name, value in switches)))
+    return _runtime(names, ("-O2", *flags, *(f"-D{name}={value}" for name, value in switches)))
 
 
 def _runtime(names: Sequence[str], flags: Sequence[str]) -> Path:

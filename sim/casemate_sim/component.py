@@ -20,12 +20,14 @@ from amaranth.lib.wiring import In, Out
 from casemate.export import convert_verilog
 
 from casemate_sim.build import cached, digest_of, verilate_small
+from casemate_sim.native import roms
 from casemate_sim.native.roms import share_roms
-from casemate_sim.toolchain import toolchain
+from casemate_sim.toolchain import package_versions, toolchain
 
 __all__ = ["NativeComponent"]
 
 _TOP = "casemate_component"
+_FILE = "component.v"
 
 _HARNESS = r"""
 #include "Vcasemate_component.h"
@@ -156,6 +158,9 @@ class NativeComponent:
         Changes the Verilog before it is built.
     savable:
         Its state can be kept, and it can go back to it.
+    source:
+        Digest of all that the Verilog depends on, `transform` too: it is then kept in the cache.
+        Without it every simulation elaborates the component again.
 
     Raises
     ------
@@ -166,19 +171,20 @@ class NativeComponent:
     """
 
     def __init__(self, component: wiring.Component, *, optimise: str = "-O1",
-                 transform: Callable[[str], str] = str, savable: bool = False):
+                 transform: Callable[[str], str] = str, source: str | None = None,
+                 savable: bool = False):
         packed = _Packed(component)
         self._inputs = _fields(packed.leaves[True])
         self._outputs = _fields(packed.leaves[False])
         self._input_bytes = 4 * -(-len(packed.inputs) // 32)
         self._output_bytes = 4 * -(-len(packed.outputs) // 32)
-        text = share_roms(transform(convert_verilog(packed, name=_TOP)))
+        text = _exported(packed, transform, source)
         harness = _HARNESS + _SAVING if savable else _HARNESS
 
         def build(folder: Path) -> None:
-            (folder / "component.v").write_text(text)
+            (folder / _FILE).write_text(text)
             (folder / "harness.cpp").write_text(harness)
-            verilate_small(folder / "component.v", top=_TOP, output=folder / "component.so",
+            verilate_small(folder / _FILE, top=_TOP, output=folder / "component.so",
                            harness=folder / "harness.cpp", optimise=optimise)
 
         self.digest = digest_of(text, harness, optimise, toolchain().versions)
@@ -254,6 +260,18 @@ class NativeComponent:
         wanted = self._outputs if names is None else {name: self._outputs[name] for name in names}
         return {name: total >> position & (1 << width) - 1
                 for name, (position, width) in wanted.items()}
+
+
+def _exported(packed: _Packed, transform: Callable[[str], str], source: str | None) -> str:
+    def text() -> str:
+        return share_roms(transform(convert_verilog(packed, name=_TOP)))
+
+    if source is None:
+        return text()
+    key = digest_of(source, package_versions("amaranth", "pyosys"),
+                    files=[Path(__file__), Path(roms.__file__)])
+    return (cached("verilog-component", key, lambda folder: (folder / _FILE).write_text(text()))
+            / _FILE).read_text()
 
 
 def _fields(leaves: Mapping[str, Value]) -> dict[str, tuple[int, int]]:

@@ -131,8 +131,11 @@ def assert_formal(spec: Elaboratable, *, mode: Literal["bmc", "prove", "cover"] 
     FOLDER.mkdir(parents=True, exist_ok=True)
     source, script = folder.with_suffix(".il"), folder.with_suffix(".sby")
     source.write_text(text)
+    # What ABC has found is simulated; by default an SMT solver would look for it once more.
+    replay = "vcd_sim on\n" if engine.startswith("abc") else ""
     script.write_text(
-        f"[options]\nmode {mode}\ndepth {depth}\ntimeout {timeout}\n[engines]\n{engine}\n"
+        f"[options]\nmode {mode}\ndepth {depth}\ntimeout {timeout}\n{replay}"
+        f"[engines]\n{engine}\n"
         "[script]\nread_rtlil top.il\nprep -flatten -top top\n" + (
             "memory_nordff\nmemory_map -formal\nsetundef -undriven -init -zero\n"
             if rows_as_registers else "") +

@@ -75,7 +75,7 @@ class Transport:
 
 @pytest.fixture(scope="module")
 def sim():
-    return NativeComponent(Bare(), optimise="-O0")
+    return NativeComponent(Bare())
 
 
 @pytest.fixture

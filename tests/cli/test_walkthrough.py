@@ -7,6 +7,7 @@ import json
 import pytest
 from casemate_sim import walkthrough
 from casemate_sim.bench import Bench, small_fused_config
+from casemate_sim.driver import Casemate
 from casemate_sim.steps import Step
 from casemate_sim.walkthrough import STEPS, Walk
 
@@ -53,6 +54,8 @@ def test_people_read_what_happened(casemate, quick: Bench,
 def test_a_device_that_deviates_ends_it_with_exit_code_1(
         casemate, quick: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     quick.word = lambda: 0x1234_5678  # a source that is stuck: no boot
+    defaults = Casemate.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "patience", 2000)  # looks: several times as long as a boot
     try:
         result = casemate("walkthrough", "--json")
     finally:

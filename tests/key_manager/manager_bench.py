@@ -22,7 +22,7 @@ class ManagerBench:
 
     def __init__(self, config=CONFIG, **substitutes):
         self.config = config
-        self.dut = NativeComponent(KeyManager(config, **substitutes), optimise="-O0")
+        self.dut = NativeComponent(KeyManager(config, **substitutes))
         self.restart()
 
     def restart(self):

@@ -23,7 +23,7 @@ class KdfBench:
     def __init__(self, aes_bits):
         self.aes_bits = aes_bits
         self.kdf = Kdf(aes_bits=aes_bits)
-        self.dut = NativeComponent(self.kdf, optimise="-O0")
+        self.dut = NativeComponent(self.kdf)
 
     def boot(self, root_key, nonce):
         """Reset; return the cycles until it is ready."""
@@ -130,7 +130,7 @@ def cmac_vectors():
 
 class CipherBench:
     def __init__(self, key):
-        self.dut = NativeComponent(RootCipher(), optimise="-O0")
+        self.dut = NativeComponent(RootCipher())
         assert self.dut.step({"root_key": int.from_bytes(key, "little"), "root_key_valid": 1})[
             "root_key_ready"]
 

@@ -75,8 +75,8 @@ def test_what_does_not_run_is_not_killed():
 
 
 def test_tests_that_hang_are_ended_and_count_as_failed():
-    endless = Mutant("no end", BURSTS, "    chunks, cycles = [], 0\n",
-                     "    chunks, cycles = [], 0\n    while True: pass\n",
+    endless = Mutant("no end", BURSTS, "    chunks, cycles, bursts = [], 0, 0\n",
+                     "    while True: __import__('time').sleep(1)\n",
                      (f"{BURSTS}::test_bursts_of_one_line_follow_each_other_in_every_cycle",))
     outcome, = run_mutants([endless], project=PROJECT, timeout=20)
     assert (outcome.result, outcome.reason) == ("killed", "no end after 20 s")

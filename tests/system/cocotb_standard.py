@@ -4,9 +4,13 @@ import cocotb
 from cocotbext.axi import AxiBurstType, AxiResp
 from common import CONFIG, SCALE, SIZE, domains, harness
 
+PAIRS = [("ram", "mixed"), ("agent", "always")]
+"""Half of the combinations, each value once: what `make test` plays."""
+
 
 @cocotb.test(timeout_time=4000 * SCALE, timeout_unit="us")
-@cocotb.parametrize(dram=["ram", "agent"], profile=["always", "mixed"])
+@cocotb.parametrize((("dram", "profile"), PAIRS if SCALE == 1 else [
+    *PAIRS, ("ram", "always"), ("agent", "mixed")]))
 async def axi_master(dut, dram, profile):
     h = await harness(dut, f"master {dram} {profile}", host="master", dram=dram, profile=profile)
     ids = 2**CONFIG.id_bits

@@ -32,7 +32,7 @@ def simulate(name, modules, seed, request, *, scale=1):
     waves = request.config.getoption("vcd")
     coverage = folder / "coverage.json"
     coverage.unlink(missing_ok=True)
-    program = build_cocotb(config, waves=waves, optimise="-O0" if scale == 1 else "-O1")
+    program = build_cocotb(config, waves=waves)
     outcomes = run_cocotb(
         program, modules, folder=folder, seed=seed, paths=[HERE], timeout=1800 * scale,
         wave=folder / "waves.vcd" if waves else None,

@@ -34,7 +34,6 @@ QUICK = {
     ("pipelined-table-1rounds-1registers", 256),
     ("pipelined-table-2rounds-1registers", 128),
     ("pipelined-block_ram-1rounds-2registers", 128),
-    ("pipelined-table-1rounds-2registers", 128),
     ("iterative-table-1rounds-1registers", 128),
     ("iterative-block_ram-1rounds-1registers", 256),
     ("iterative-logic-2rounds-1registers", 256),
@@ -231,15 +230,19 @@ def test_a_block_that_waits_all_the_time_gets_in_at_the_promised_rate(driver):
     assert {outputs[cycle]["encrypt_o_block"] for cycle in given} == set(blocks_of(result))
 
 
-@pytest.mark.parametrize("bits", ROUNDS)
-def test_the_monte_carlo_procedure_of_nist_agrees_with_the_library(bits, record_property, capsys):
+@pytest.mark.parametrize(("name", "bits"), [
+    ("iterative-table-1rounds-1registers", 128), ("iterative-block_ram-1rounds-1registers", 256),
+    *(pytest.param("pipelined-table-1rounds-1registers", bits, marks=pytest.mark.verify)
+      for bits in ROUNDS)])
+def test_the_monte_carlo_procedure_of_nist_agrees_with_the_library(
+        name, bits, record_property, capsys):
     """AESAVS section 6.4.1: 100 turns of 1000 blocks, each the result of the one before.
 
     Both directions run at once, natively; after each turn the key is changed by the last results.
     NIST's own files of this procedure are in none of the packages that we use, so the first key and
     block are drawn, and every turn must end as pycryptodome's does.
     """
-    driver = driver_of("pipelined-table-1rounds-1registers", bits)
+    driver = driver_of(name, bits)
     native, latency = driver.native, driver.bench.ciphers["encrypt"].latency
     seed = 641
     print(f"seed {seed}")

@@ -1,7 +1,9 @@
 """The burst splitter against AXI4's burst address equations, written out beat by beat."""
 
+import functools
 import itertools
 import random
+from types import SimpleNamespace
 
 import pytest
 from amaranth.sim import Simulator
@@ -9,6 +11,7 @@ from casemate.axi import Burst
 from casemate.axi.burst import BurstSplitter
 from casemate.config import preset
 from casemate.engine.layouts import next_offset
+from casemate_sim.component import NativeComponent
 
 CONFIG = preset("tiny").replace(data_bytes=1 << 20, data_base=1 << 20, data_bits=512)
 
@@ -27,35 +30,28 @@ def beat_addresses(address, length, size, burst):
     return addresses
 
 
+@functools.cache
+def splitter():
+    return NativeComponent(BurstSplitter(CONFIG))
+
+
 def split(commands):
     """Run the commands through the splitter; return the chunks and the cycles it took."""
-    dut = BurstSplitter(CONFIG)
-    chunks, cycles = [], 0
-
-    async def send(ctx):
-        for address, length, size, burst in commands:
-            ctx.set(dut.i.payload, {"address": address, "length": length, "size": size,
-                                    "burst": burst.value})
-            ctx.set(dut.i.valid, 1)
-            await ctx.tick().until(dut.i.ready)
-        ctx.set(dut.i.valid, 0)
-
-    async def receive(ctx):
-        nonlocal cycles
-        ctx.set(dut.o.ready, 1)
-        bursts = 0
-        while bursts < len(commands):
-            _, _, valid, chunk = await ctx.tick().sample(dut.o.valid, dut.o.payload)
-            cycles += 1
-            if valid:
-                chunks.append(chunk)
-                bursts += chunk.last
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(send)
-    simulator.add_testbench(receive)
-    simulator.run()
+    dut = splitter()
+    dut.restart()
+    chunks, cycles, bursts = [], 0, 0
+    waiting = [{"i_valid": 1, "i_address": address, "i_length": length, "i_size": size,
+                "i_burst": burst.value} for address, length, size, burst in reversed(commands)]
+    while bursts < len(commands):
+        seen = dut.step({"o_ready": 1} | (waiting[-1] if waiting else {}))
+        cycles += 1
+        if waiting and seen["i_ready"]:
+            waiting.pop()
+        if seen["o_valid"]:
+            chunk = SimpleNamespace(**{name.removeprefix("o_"): value
+                                       for name, value in seen.items() if name.startswith("o_")})
+            chunks.append(chunk)
+            bursts += chunk.last
     return chunks, cycles
 
 

@@ -83,4 +83,4 @@ class Bench(wiring.Component):
 
 @functools.cache
 def built(name):
-    return NativeComponent(Bench(CONFIGURATIONS[name]), optimise="-O0")
+    return NativeComponent(Bench(CONFIGURATIONS[name]))

@@ -58,7 +58,8 @@ def test_what_is_wrong_with_a_line_reaches_its_users_and_nobody_else(name, seed)
             if kind is ReportKind.EXHAUSTED} <= {9, 10, 11}
 
 
-@pytest.mark.parametrize("name", ["tiny", "latency"])
+@pytest.mark.parametrize("name", [
+    "shared", "latency", pytest.param("tiny", marks=pytest.mark.verify)])
 @pytest.mark.parametrize("part", range(6))
 def test_nothing_of_a_locked_slot_leaves_and_its_keys_may_go_at_once(name, part, seed):
     environment = Environment(name, seed + part, settings=Settings(nodes=0), lines=range(8))
