@@ -49,8 +49,9 @@ class Parking(wiring.Component):
         m = Module()
         config = self._config
         ids, rows = 2**config.entry_id_bits, config.rows_per_line
+        # Synthesis would spend LUTs on so few rows, unasked.
         m.submodules.lines = lines = Memory(
-            shape=8 * config.row_bytes, depth=ids * rows, init=[])
+            shape=8 * config.row_bytes, depth=ids * rows, init=[], attrs={"ram_style": "block"})
         start = data.StructLayout({"row": range(rows), "key": range(config.domain_slots)})
         m.submodules.starts = starts = Memory(shape=start, depth=ids, init=[])
         write, read = lines.write_port(), lines.read_port()

@@ -55,7 +55,7 @@ class WriteBuffer(wiring.Component):
         config = self._config
         n, rows = config.write_entries, config.rows_per_line
         m.submodules.lines = lines = Memory(
-            shape=8 * config.row_bytes, depth=n * rows, init=[])
+            shape=8 * config.row_bytes, depth=n * rows, init=[], attrs={"ram_style": "block"})
         write, read = lines.write_port(granularity=8), lines.read_port()
         m.submodules.strobes = strobes = Memory(shape=LINE_BYTES, depth=n, init=[])
         strobes_write = strobes.write_port()

@@ -99,7 +99,8 @@ class WriteSender(wiring.Component):
                 m.d.sync += row_now.eq(row_now + 1 if rows > 1 else 0)
 
         # Into the output buffer.
-        m.submodules.lines = lines = Memory(shape=8 * config.row_bytes, depth=n * rows, init=[])
+        m.submodules.lines = lines = Memory(
+            shape=8 * config.row_bytes, depth=n * rows, init=[], attrs={"ram_style": "block"})
         write, out = lines.write_port(), lines.read_port()
         stored = Signal(write_row_layout(config))
         m.d.comb += [

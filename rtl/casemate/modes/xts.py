@@ -11,7 +11,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..aes.cipher import Direction, create_cipher
-from ..aes.signature import RoundKeyWrite
+from ..aes.signature import CipherPort, RoundKeyWrite
 from ..config import LINE_BYTES, CipherConfig
 from ..scrubber import scrub
 
@@ -73,6 +73,8 @@ class XtsCipher(wiring.Component):
         Shape of what accompanies a row unchanged.
     erasable:
         Tweaks of lines that are done with become zero.
+    own_cipher:
+        False: the cipher is outside, at the port ``cipher``; for one lane only.
 
     Members
     -------
@@ -87,23 +89,26 @@ class XtsCipher(wiring.Component):
         With ``erasable`` only: no row of the entry's line is still to come, or inside.
     round_key: In(RoundKeyWrite(keys))
         Round keys of K1, for all lanes.
+    cipher: Out(CipherPort)
+        Without ``own_cipher``: the core, of the same direction.
     """
 
     i: stream.Interface
     o: stream.Interface
 
     def __init__(self, config: CipherConfig, *, aes_bits: int, direction: Direction, lanes: int,
-                 keys: int, entries: int, tag: ShapeLike, erasable: bool = False):
+                 keys: int, entries: int, tag: ShapeLike, erasable: bool = False,
+                 own_cipher: bool = True):
         self._erasable = erasable
         self._lanes = lanes
         self._keys = keys
         self._entries = entries
         self._side = data.StructLayout(
             {"row": range(_BLOCKS // lanes), "entry": range(entries), "tag": tag})
-        self._ciphers = [
+        self._own_ciphers = [
             create_cipher(config, aes_bits=aes_bits, direction=direction, keys=keys,
                           tag=self._side if lane == 0 else 0, erasable=erasable)
-            for lane in range(lanes)
+            for lane in range(lanes if own_cipher else 0)
         ]
         fields = {"data": 128 * lanes, "row": range(_BLOCKS // lanes), "entry": range(entries),
                   "tag": tag}
@@ -113,23 +118,26 @@ class XtsCipher(wiring.Component):
             "tweak": In(TweakWrite(entries)),
             "round_key": In(RoundKeyWrite(keys)),
             **({"unused": In(entries)} if erasable else {}),
+            **({} if own_cipher else {"cipher": Out(CipherPort(keys, self._side))}),
         })
+        self._ciphers = self._own_ciphers or [wiring.flipped(self.cipher)]
 
     @property
     def latency(self) -> int:
         """Cycles from a transfer on `i` to its result on `o`."""
-        return self._ciphers[0].latency + 1
+        return self._own_ciphers[0].latency + 1
 
     @property
     def interval(self) -> int:
         """Cycles from one transfer on `i` to the next possible one."""
-        return self._ciphers[0].interval
+        return self._own_ciphers[0].interval
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         first = self._ciphers[0]
-        for lane, cipher in enumerate(self._ciphers):
+        for lane, cipher in enumerate(self._own_ciphers):
             m.submodules[f"lane_{lane}"] = cipher
+        for cipher in self._ciphers:
             for name in ("valid", "key", "round", "value"):
                 m.d.comb += getattr(cipher.round_key, name).eq(getattr(self.round_key, name))
 
