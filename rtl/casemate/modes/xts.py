@@ -53,7 +53,8 @@ class XtsCipher(wiring.Component):
     """Encrypts or decrypts the rows of lines, with the tweak of each line in flight at hand.
 
     Latency: the cipher's, plus 1 cycle. Throughput: a row per cycle with a pipelined cipher. The
-    tweak is read twice from its RAM instead of travelling along.
+    tweak is read twice from its RAM instead of travelling along, unless the cipher holds only one
+    block: a register is smaller than a second read port, and what multiplies its data.
 
     Parameters
     ----------
@@ -100,6 +101,7 @@ class XtsCipher(wiring.Component):
                  keys: int, entries: int, tag: ShapeLike, erasable: bool = False,
                  own_cipher: bool = True):
         self._erasable = erasable
+        self._travels = not config.pipelined and config.units == 1
         self._lanes = lanes
         self._keys = keys
         self._entries = entries
@@ -143,11 +145,11 @@ class XtsCipher(wiring.Component):
 
         m.submodules.tweaks = tweaks = Memory(shape=128, depth=self._entries, init=[])
         write = tweaks.write_port()
-        before, behind = (tweaks.read_port(domain="comb") for _ in range(2))
+        before = tweaks.read_port(domain="comb")
+        row_tweak = self._row_tweak(before.data, self.i.payload.row)
         m.d.comb += [
             write.en.eq(self.tweak.valid), write.addr.eq(self.tweak.entry),
-            write.data.eq(self.tweak.value),
-            before.addr.eq(self.i.payload.entry), behind.addr.eq(first.o.payload.tag.entry),
+            write.data.eq(self.tweak.value), before.addr.eq(self.i.payload.entry),
         ]
 
         if self._erasable:
@@ -161,8 +163,7 @@ class XtsCipher(wiring.Component):
         with m.If(self.i.ready):
             m.d.sync += [
                 whitened_valid.eq(self.i.valid),
-                whitened.eq(self.i.payload.data
-                            ^ self._row_tweak(before.data, self.i.payload.row)),
+                whitened.eq(self.i.payload.data ^ row_tweak),
                 side.row.eq(self.i.payload.row), side.entry.eq(self.i.payload.entry),
                 side.tag.eq(self.i.payload.tag), key.eq(self.i.payload.key),
             ]
@@ -172,13 +173,27 @@ class XtsCipher(wiring.Component):
                 cipher.i.payload.block.eq(whitened.word_select(lane, 128)),
             ]
         out = first.o.payload.tag
+        if self._travels:
+            waiting = Signal(128 * self._lanes, reset_less=True)  # of the row in `whitened`
+            inside = Signal(128 * self._lanes)
+            with m.If(self.i.ready):
+                m.d.sync += waiting.eq(row_tweak)
+            with m.If(first.o.valid):
+                m.d.sync += inside.eq(0)
+            with m.If(first.i.valid & first.i.ready):
+                m.d.sync += inside.eq(waiting)
+            row_tweak = inside
+        else:
+            behind = tweaks.read_port(domain="comb")
+            m.d.comb += behind.addr.eq(out.entry)
+            row_tweak = self._row_tweak(behind.data, out.row)
         m.d.comb += [
             first.i.payload.tag.eq(side),
             self.o.valid.eq(first.o.valid),
             self.o.payload.row.eq(out.row), self.o.payload.entry.eq(out.entry),
             self.o.payload.tag.eq(out.tag),
             self.o.payload.data.eq(Cat(cipher.o.payload.block for cipher in self._ciphers)
-                                   ^ self._row_tweak(behind.data, out.row)),
+                                   ^ row_tweak),
         ]
         return m
 
