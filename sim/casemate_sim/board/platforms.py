@@ -89,15 +89,14 @@ class OnBoard(Elaboratable):
         """Divide the board's clock; reset until the divided one is stable."""
         m.domains.sync = sync = ClockDomain()
         clock = _pin(m, platform.request(platform.default_clk, dir="-"))
-        feedback, locked = Signal(), Signal()
-        output = Signal(name="board_clock")  # a name for nextpnr's constraint and report
+        feedback, output, locked = Signal(), Signal(), Signal()
         m.submodules.pll = Instance(
             "EHXPLLL", **_pll_parameters(round(platform.default_clk_frequency)),
             a_ICP_CURRENT="12", a_LPF_RESISTOR="8", a_MFG_ENABLE_FILTEROPAMP="1",
             a_MFG_GMCREF_SEL="2", i_CLKI=clock, i_CLKFB=feedback, o_CLKOP=feedback,
             o_CLKOS=output, o_LOCK=locked, i_RST=0, i_STDBY=0, i_PHASESEL0=0, i_PHASESEL1=0,
             i_PHASEDIR=1, i_PHASESTEP=1, i_PHASELOADREG=1, i_PLLWAKESYNC=0, i_ENCLKOP=0)
-        platform.add_clock_constraint(output, CLOCK_HERTZ)
+        # nextpnr derives what timing is checked against from the PLL's parameters.
         m.d.comb += sync.clk.eq(output)
         m.submodules.reset = ResetSynchronizer(~locked)
 
