@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -13,6 +14,7 @@ from casemate.config import (
     EngineConfig,
     LeafShape,
     SBox,
+    TreeConfig,
     preset,
 )
 
@@ -166,6 +168,25 @@ def test_an_impossible_cipher_is_refused_with_name_and_value(
     with pytest.raises(ConfigError) as caught:
         CipherConfig(**change)  # pyright: ignore
     assert str(caught.value) == message
+
+
+def test_a_shared_cipher_needs_one_gmac_and_three_equal_iterative_ciphers() -> None:
+    with pytest.raises(ConfigError, match=r"^shared_cipher = True is not possible: it needs "
+                                          r"shared_gmac$"):
+        TreeConfig(shared_cipher=True)
+    iterative = CipherConfig(pipelined=False)
+    tree = TreeConfig(pad_cipher=iterative, shared_gmac=True, shared_cipher=True)
+    config = EngineConfig(data_cipher=iterative, tweak_cipher=iterative, tree=tree)
+    assert config.digest != config.replace(
+        tree=dataclasses.replace(tree, shared_cipher=False)).digest
+    other = CipherConfig(pipelined=False, sbox=SBox.LOGIC)
+    for change in ({"data_bits": 256}, {"tweak_cipher": other}, {"data_cipher": CipherConfig()},
+                   {"tree": dataclasses.replace(tree, pad_cipher=other)},
+                   {name: CipherConfig(pipelined=False, units=2)
+                    for name in ("data_cipher", "tweak_cipher")}):
+        with pytest.raises(ConfigError, match=r"^shared_cipher = True is not possible: it needs "
+                                              r"data_bits of at most 128, and data_cipher, "):
+            config.replace(**change)
 
 
 def test_an_impossible_leaf_is_refused_with_name_and_value() -> None:

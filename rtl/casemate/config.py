@@ -160,6 +160,9 @@ class TreeConfig:
     shared_gmac:
         One GMAC for everything, which hashes one row in a cycle; otherwise lines that are read,
         lines that are written, and the tree have one each.
+    shared_cipher:
+        One iterative core encrypts data, tweaks and pads; otherwise they have one each. Needs
+        ``shared_gmac``, a bus of at most 128 bits, and three equal ciphers.
     """
 
     cache_sets: int = 64
@@ -169,6 +172,7 @@ class TreeConfig:
     pad_cipher: CipherConfig = field(default_factory=CipherConfig)
     multiplier_stages: int = 2
     shared_gmac: bool = False
+    shared_cipher: bool = False
 
     def __post_init__(self) -> None:
         for name, least, most in (("cache_sets", 1, 4096), ("cache_ways", 2, 16)):
@@ -180,6 +184,8 @@ class TreeConfig:
             _require(1 <= value <= 32, name, value, "1 to 32")
         _require(self.multiplier_stages in (0, 1, 2, 3), "multiplier_stages",
                  self.multiplier_stages, "0 to 3")
+        _require(not self.shared_cipher or self.shared_gmac, "shared_cipher", self.shared_cipher,
+                 "it needs shared_gmac")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -327,6 +333,9 @@ class EngineConfig:
         if self.tree is not None:
             _require(self.root_counters <= 4096, "root_counters", self.root_counters,
                      "at most 4096 with a tree: the root is on the die")
+            _require(not self.tree.shared_cipher or self.may_share_cipher, "shared_cipher",
+                     self.tree.shared_cipher, "it needs data_bits of at most 128, and data_cipher, "
+                     "tweak_cipher and pad_cipher that are the same and iterative, with one unit")
         _require(self.keys is None or self.tree is not None, "keys", self.keys,
                  "a key manager needs a tree: it is controlled by the registers")
         _require(self.aes_bits in (128, 256), "aes_bits", self.aes_bits, "128 or 256")
@@ -364,6 +373,14 @@ class EngineConfig:
     def lanes(self) -> int:
         """AES blocks in a row."""
         return self.row_bytes // BLOCK_BYTES
+
+    @property
+    def may_share_cipher(self) -> bool:
+        """Whether one core can encrypt data, tweaks and the pads of the tree."""
+        cipher = self.data_cipher
+        return (self.lanes == 1 and not cipher.pipelined and cipher.units == 1
+                and cipher == self.tweak_cipher
+                and (self.tree is None or cipher == self.tree.pad_cipher))
 
     @property
     def rows_per_line(self) -> int:
@@ -457,8 +474,10 @@ class EngineConfig:
         """16 hexadecimal digits that name this configuration, whatever it is called."""
         values = {key: value for key, value in self.as_dict().items() if key != "name"}
         # An engine without a later addition is what it was before there was one.
-        if values["tree"] is not None and not values["tree"]["shared_gmac"]:
-            del values["tree"]["shared_gmac"]
+        if values["tree"] is not None:
+            for name in ("shared_gmac", "shared_cipher"):
+                if not values["tree"][name]:
+                    del values["tree"][name]
         if values["keys"] is None:
             del values["keys"]
         elif values["keys"]["fuses"] is None:

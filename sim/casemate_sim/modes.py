@@ -38,8 +38,8 @@ def with_tree(config: EngineConfig) -> EngineConfig:
             write_entries=max(32, config.write_entries), write_bursts=max(32, config.write_bursts),
             tree=TreeConfig(write_backs=8, pad_cipher=cipher))
     return config.replace(tree=TreeConfig(
-        cache_sets=4, cache_ways=2, walks=2, write_backs=1, pad_cipher=cipher,
-        multiplier_stages=0, shared_gmac=True))
+        cache_sets=4, cache_ways=2, walks=1, write_backs=1, pad_cipher=cipher,
+        multiplier_stages=0, shared_gmac=True, shared_cipher=config.may_share_cipher))
 
 
 def with_fuses(config: EngineConfig) -> EngineConfig:

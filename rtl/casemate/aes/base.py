@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 from amaranth import Module, Mux, Signal, Value
 from amaranth.hdl import ShapeLike
-from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib import enum, stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from ..config import CipherConfig
 from .round import mix_columns, named
-from .signature import RoundKeyWrite
+from .signature import CipherPort
 
 __all__ = ["BlockCipher", "Direction"]
 
@@ -38,13 +37,7 @@ class BlockCipher(wiring.Component):
         self._keys = keys
         self._tag = tag
         self._erasable = erasable
-        super().__init__({
-            "i": In(stream.Signature(data.StructLayout(
-                {"block": 128, "key": range(keys), "tag": tag}))),
-            "o": Out(stream.Signature(data.StructLayout({"block": 128, "tag": tag}),
-                                      always_ready=True)),
-            "round_key": In(RoundKeyWrite(keys)),
-        })
+        super().__init__(dict(CipherPort(keys, tag).flip().members.items()))
 
     def _round_key(self, step: int) -> int:
         """Return the number of the round key that is added in the given step, counted from 0."""

@@ -2,12 +2,12 @@
 
 Bit and byte order: byte i of a block is bits 8i to 8i+7.
 
-One key expansion serves both directions: a decrypting core applies InvMixColumns to the inner round
-keys as they are written, so that its rounds too end with the addition of the key (the equivalent
-inverse cipher, section 5.3.5), which is the shorter path.
+One key expansion serves both directions: a decrypting core, unless it is iterative, applies
+InvMixColumns to the inner round keys as they are written, so that its rounds too end with the
+addition of the key (the equivalent inverse cipher, section 5.3.5), which is the shorter path.
 """
 
-from amaranth import Module, Signal, Value
+from amaranth import Module, Mux, Signal, Value
 from amaranth.hdl import ShapeLike
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
@@ -16,7 +16,7 @@ from ..config import CipherConfig, SBox
 from .base import BlockCipher, Direction
 from .products import SubProducts, mix_products
 from .ring import RingCipher
-from .round import named, shift_rows
+from .round import mix_columns, named, shift_rows
 from .sbox import SubBytes
 
 __all__ = ["Direction", "IterativeCipher", "PipelinedCipher", "RingCipher", "create_cipher"]
@@ -122,34 +122,39 @@ class IterativeCipher(BlockCipher):
         side = Signal(data.StructLayout({"key": range(self._keys), "tag": self._tag}),
                       reset_less=True)
 
-        # A block-RAM S-box answers in the second cycle of a round; so do the round keys then.
+        # A block-RAM S-box answers in the second cycle of a round; so do the round keys then. The
+        # first of them is there in the first cycle of round 1.
         in_ram = config.sbox is SBox.BLOCK_RAM
         m.submodules.round_keys = memory = Memory(
             shape=128, depth=self._keys * 16, init=[],
             attrs={"ram_style": "block"} if in_ram else {})
-        write, kept = memory.write_port(), self._kept_key(m)
+        write = memory.write_port()
         m.d.comb += [
             write.en.eq(self.round_key.valid),
             write.addr.eq(self.round_key.key * 16 + self.round_key.round),
-            write.data.eq(kept),
+            write.data.eq(self.round_key.value),
         ]
-
-        initial_key = self._stored_key(m, [0], self.i.payload.key, kept)
 
         def stored_key(number: Value) -> Value:
             read = memory.read_port(domain="sync" if in_ram else "comb")
+            key = Mux(step == 0, self.i.payload.key, side.key) if in_ram else side.key
             m.d.comb += read.addr.eq(
-                side.key * 16 + (self._rounds - number if self._decrypt else number))
+                key * 16 + (self._rounds - number if self._decrypt else number))
             return read.data
 
+        substituted = Signal(init=not in_ram)
+        entering: Value = self.i.payload.block
         next_state: Value = state
+        if not in_ram:
+            entering ^= self._stored_key(m, [0], self.i.payload.key, self.round_key.value)
         for offset in range(config.rounds_per_stage):
+            key = stored_key(step + offset)
+            if in_ram:
+                next_state ^= named(m, Mux((step == 1) & ~substituted, key, 0))
             sub = SubBytes(config.sbox, inverse=self._decrypt)
             m.submodules[f"sub_{offset}"] = sub
             m.d.comb += sub.i.eq(shift_rows(next_state, inverse=self._decrypt))
-            next_state = self._mix(m, sub.o, stored_key(step + offset),
-                                   last=step + offset == self._rounds)
-        substituted = Signal(init=not in_ram)
+            next_state = self._end_of_round(m, sub.o, key, last=step + offset == self._rounds)
         if in_ram:
             m.d.sync += substituted.eq((step != 0) & ~substituted)
         m.d.comb += [
@@ -164,13 +169,24 @@ class IterativeCipher(BlockCipher):
             with m.If(self.i.valid):
                 m.d.sync += [
                     step.eq(1), side.key.eq(self.i.payload.key), side.tag.eq(self.i.payload.tag),
-                    state.eq(self.i.payload.block ^ initial_key),
+                    state.eq(entering),
                 ]
         with m.Elif(substituted):
             m.d.sync += [state.eq(next_state), step.eq(step + config.rounds_per_stage)]
             with m.If(step + config.rounds_per_stage > self._rounds):
                 m.d.sync += [step.eq(0), done.eq(1)]
         return m
+
+    def _end_of_round(self, m: Module, substituted: Value, key: Value, *, last: Value) -> Value:
+        """Compute what follows SubBytes in a round.
+
+        Decrypting, the key is added before InvMixColumns (the inverse cipher, section 5.3): a
+        longer path than with round keys that are stored behind InvMixColumns, but only one of it.
+        """
+        if not self._decrypt:
+            return self._mix(m, substituted, key, last=last)
+        added = named(m, substituted ^ key)
+        return named(m, Mux(last, added, mix_columns(m, added, inverse=True)))
 
 
 def create_cipher(

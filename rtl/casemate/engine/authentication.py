@@ -66,6 +66,8 @@ class Authentication(wiring.Component):
         With a shared GMAC: the port of leaves and nodes, K4 is there, and its round keys.
     crowded: Out(1)
         With a shared GMAC: see ``SharedGmac``.
+    cipher: Out(CipherPort)
+        With a shared cipher: the core that makes the pads.
     lock: In(domain_slots)
     report: Out(stream.Signature(report_layout(config))), reports_lost: Out(1)
         See ``Reports``. Nothing is said of lines of locked slots.
@@ -86,6 +88,7 @@ class Authentication(wiring.Component):
     def __init__(self, config: EngineConfig):
         assert config.tree is not None
         self._config, self._tree = config, config.tree
+        self._shared = SharedGmac(config) if config.tree.shared_gmac else None
         accesses = stream.Signature(access_layout(config))
         tweaks = stream.Signature(versioned_tweak_layout(config))
         reads, writes = range(config.read_entries), range(config.write_entries)
@@ -110,6 +113,8 @@ class Authentication(wiring.Component):
             **({"gmac": In(node_gmac_port(config)), "gmac_loaded": Out(1),
                 "node_key": In(RoundKeyWrite(1)), "crowded": Out(1)}
                if config.tree.shared_gmac else {}),
+            **({} if self._shared is None or not config.tree.shared_cipher else {
+                "cipher": Out(self._shared.cipher.signature)}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -200,8 +205,10 @@ class Authentication(wiring.Component):
         """Add what makes tags: a unit for each direction, or one for all."""
         config, tree, tag_key = self._config, self._tree, self.tag_key
         written = Mux(tag_key.valid, 1 << tag_key.key, 0)
-        if tree.shared_gmac:
-            m.submodules.gmac = shared = SharedGmac(config)
+        if self._shared is not None:
+            m.submodules.gmac = shared = self._shared
+            if tree.shared_cipher:
+                connect(m, shared.cipher, flipped(self.cipher))
             connect(m, verifier.gmac, shared.check)
             connect(m, sealer.gmac, shared.seal)
             connect(m, flipped(self.gmac), shared.node)

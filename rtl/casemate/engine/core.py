@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..aes.cipher import Direction
+from ..aes.shared import SharedCipher
 from ..aes.signature import RoundKeyWrite
 from ..config import EngineConfig
 from ..domain.slots import LookupSignature
@@ -105,7 +106,8 @@ class Core(wiring.Component):
         m.submodules.encrypt = encrypt = XtsCipher(
             config.data_cipher, aes_bits=config.aes_bits, direction=Direction.ENCRYPT,
             lanes=config.lanes, keys=config.domain_slots, entries=config.write_entries, tag=0,
-            erasable=config.keys is not None)
+            erasable=config.keys is not None,
+            own_cipher=config.tree is None or not config.tree.shared_cipher)
 
         connect(m, flipped(self.host), host.axi)
         if not tree:
@@ -307,6 +309,13 @@ class Core(wiring.Component):
             self.reports_lost.eq(authentication.reports_lost),
         ]
         assert config.tree is not None
+        if config.tree.shared_cipher:
+            users = {"rows": blocks.encrypt, "tweaks": tweaks, "pads": authentication}
+            m.submodules.cipher = cipher = SharedCipher(
+                config.data_cipher, aes_bits=config.aes_bits, erasable=config.keys is not None,
+                users={name: user.cipher.signature for name, user in users.items()})
+            for name, user in users.items():
+                connect(m, user.cipher, getattr(cipher, name))
         if config.tree.shared_gmac:
             connect(m, flipped(metadata.gmac), authentication.gmac)
             connect(m, flipped(self.node_key), authentication.node_key)

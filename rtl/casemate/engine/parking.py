@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..config import EngineConfig
+from ..rams import IN_BLOCK_RAM, read_next
 from ..streams import Picker
 from .layouts import cipher_row_layout
 
@@ -50,10 +51,10 @@ class Parking(wiring.Component):
         config = self._config
         ids, rows = 2**config.entry_id_bits, config.rows_per_line
         m.submodules.lines = lines = Memory(
-            shape=8 * config.row_bytes, depth=ids * rows, init=[])
+            shape=8 * config.row_bytes, depth=ids * rows, init=[], attrs=IN_BLOCK_RAM)
         start = data.StructLayout({"row": range(rows), "key": range(config.domain_slots)})
         m.submodules.starts = starts = Memory(shape=start, depth=ids, init=[])
-        write, read = lines.write_port(), lines.read_port()
+        write = lines.write_port()
         start_write, start_read = starts.write_port(), starts.read_port(domain="comb")
         m.submodules.choice = choice = Picker(ids)
         chosen = choice.o.payload
@@ -81,12 +82,12 @@ class Parking(wiring.Component):
         begun, counted, row_now = Signal(), Signal(range(rows)), Signal(range(rows))
         fetched = Signal(cipher_row_layout(config), reset_less=True)
         advance = Signal()
+        data_now = read_next(m, lines, chosen * rows + row_now, advance)
         m.d.comb += [
             row_now.eq(Mux(begun, counted, start_read.data.row)),
             advance.eq(~self.o.valid | self.o.ready),
-            read.en.eq(advance), read.addr.eq(chosen * rows + row_now),
             choice.o.ready.eq(advance & (row_now == rows - 1)),
-            self.o.payload.eq(fetched), self.o.payload.data.eq(read.data),
+            self.o.payload.eq(fetched), self.o.payload.data.eq(data_now),
         ]
         with m.If(advance):
             m.d.sync += [

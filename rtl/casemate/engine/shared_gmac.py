@@ -39,6 +39,8 @@ class SharedGmac(wiring.Component):
         K3.
     node_key: In(RoundKeyWrite(1)), node_loaded: Out(1)
         K4; not in a cycle with a write of K3.
+    cipher: Out(CipherPort)
+        With a shared cipher: the core that makes the pads.
     """
 
     check: wiring.PureInterface
@@ -48,26 +50,32 @@ class SharedGmac(wiring.Component):
     node_key: wiring.PureInterface
 
     def __init__(self, config: EngineConfig):
-        self._config = config
+        assert config.tree is not None
+        self._config, tree = config, config.tree
+        slots = config.domain_slots
+        self._check_entries, self._seal_entries = 2**config.entry_id_bits, config.write_entries
+        self._gmac = Gmac(
+            tree.pad_cipher, aes_bits=config.aes_bits, lanes=config.lanes, keys=slots + 1,
+            entries=self._check_entries + self._seal_entries + config.node_entries,
+            stages=tree.multiplier_stages, erasable=config.keys is not None,
+            tag=data.StructLayout({"user": _User, "detail": 2}),
+            own_cipher=not tree.shared_cipher)
         super().__init__({
             "check": In(line_check_port(config)), "seal": In(line_seal_port(config)),
             "node": In(node_gmac_port(config)), "crowded": Out(1),
             "tag_key": In(RoundKeyWrite(config.domain_slots)), "loaded": Out(config.domain_slots),
             "node_key": In(RoundKeyWrite(1)), "node_loaded": Out(1),
+            **({"cipher": Out(self._gmac.cipher.signature)} if tree.shared_cipher else {}),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config = self._config
-        tree = config.tree
-        assert tree is not None
-        slots = config.domain_slots
-        check_entries, seal_entries = 2**config.entry_id_bits, config.write_entries
-        tag = data.StructLayout({"user": _User, "detail": 2})
-        m.submodules.gmac = gmac = Gmac(
-            tree.pad_cipher, aes_bits=config.aes_bits, lanes=config.lanes, keys=slots + 1,
-            entries=check_entries + seal_entries + config.node_entries,
-            stages=tree.multiplier_stages, tag=tag, erasable=config.keys is not None)
+        config, slots = self._config, self._config.domain_slots
+        check_entries, seal_entries = self._check_entries, self._seal_entries
+        m.submodules.gmac = gmac = self._gmac
+        assert config.tree is not None
+        if config.tree.shared_cipher:
+            wiring.connect(m, gmac.cipher, wiring.flipped(self.cipher))
         # An item of a user: its port, where its entries begin, and the key that it has.
         users = {
             _User.CHECK: (self.check, 0, None),

@@ -6,7 +6,7 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from ..aes.cipher import Direction, create_cipher
-from ..aes.signature import RoundKeyWrite
+from ..aes.signature import CipherPort, RoundKeyWrite
 from ..config import EngineConfig
 from .tweaks import tweak_request_layout
 
@@ -19,6 +19,11 @@ def versioned_tweak_layout(config: EngineConfig) -> data.StructLayout:
         "id": config.entry_id_bits, "line": config.line_bits,
         "slot": range(config.domain_slots), "version": config.leaf.version_bits,
     })
+
+
+def _use_layout(config: EngineConfig) -> data.StructLayout:
+    """Layout of what a tweak is for."""
+    return data.StructLayout({"id": config.entry_id_bits, "decrypt": 1, "encrypt": 1})
 
 
 class VersionedTweaks(wiring.Component):
@@ -47,13 +52,16 @@ class VersionedTweaks(wiring.Component):
         Write ports of the tweak memories.
     round_key: In(RoundKeyWrite(domain_slots))
         Round keys of K2.
+    cipher: Out(CipherPort)
+        With a shared cipher: the core.
     """
 
     check: stream.Interface
     seal: stream.Interface
 
     def __init__(self, config: EngineConfig):
-        self._config = config
+        assert config.tree is not None
+        self._config, self._tree = config, config.tree
         request, versioned = tweak_request_layout(config), versioned_tweak_layout(config)
         ids = 2**config.entry_id_bits
         super().__init__({
@@ -63,16 +71,21 @@ class VersionedTweaks(wiring.Component):
             "taken": In(ids), "ready": Out(ids), "sealable": Out(config.write_entries),
             "decrypt": Out(1), "encrypt": Out(1), "id": Out(config.entry_id_bits),
             "value": Out(128), "round_key": In(RoundKeyWrite(config.domain_slots)),
+            **({"cipher": Out(CipherPort(config.domain_slots, _use_layout(config)))}
+               if config.tree.shared_cipher else {}),
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self._config
         request = tweak_request_layout(config)
-        use = data.StructLayout({"id": config.entry_id_bits, "decrypt": 1, "encrypt": 1})
-        m.submodules.cipher = cipher = create_cipher(
-            config.tweak_cipher, aes_bits=config.aes_bits, direction=Direction.ENCRYPT,
-            keys=config.domain_slots, tag=use, erasable=config.keys is not None)
+        if self._tree.shared_cipher:
+            cipher = wiring.flipped(self.cipher)
+        else:
+            m.submodules.cipher = cipher = create_cipher(
+                config.tweak_cipher, aes_bits=config.aes_bits, direction=Direction.ENCRYPT,
+                keys=config.domain_slots, tag=_use_layout(config),
+                erasable=config.keys is not None)
         wiring.connect(m, wiring.flipped(self.round_key), cipher.round_key)
 
         m.submodules.reads = reads = SyncFIFO(width=request.size, depth=config.read_entries)

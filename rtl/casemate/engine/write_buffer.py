@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..config import LINE_BYTES, EngineConfig
+from ..rams import IN_BLOCK_RAM, read_next
 from .bundles import BufferRead, BufferWrite, Collected, EntryResult
 from .layouts import row_layout
 
@@ -55,8 +56,9 @@ class WriteBuffer(wiring.Component):
         config = self._config
         n, rows = config.write_entries, config.rows_per_line
         m.submodules.lines = lines = Memory(
-            shape=8 * config.row_bytes, depth=n * rows, init=[])
-        write, read = lines.write_port(granularity=8), lines.read_port()
+            shape=8 * config.row_bytes, depth=n * rows, init=[], attrs=IN_BLOCK_RAM)
+        write = lines.write_port(granularity=8)
+        read = read_next(m, lines, self.read.entry * rows + self.read.row, self.read.enable)
         m.submodules.strobes = strobes = Memory(shape=LINE_BYTES, depth=n, init=[])
         strobes_write = strobes.write_port()
         fill_strobe, send_strobe = (strobes.read_port(domain="comb") for _ in range(2))
@@ -72,8 +74,6 @@ class WriteBuffer(wiring.Component):
             kept.eq(fill_strobe.data.word_select(self.row.row, config.row_bytes)
                     if rows > 1 else fill_strobe.data),
             self.blocked.eq(self.row_valid),
-            read.en.eq(self.read.enable),
-            read.addr.eq(self.read.entry * rows + self.read.row),
         ]
         with m.If(self.row_valid):
             m.d.comb += [
@@ -91,7 +91,7 @@ class WriteBuffer(wiring.Component):
         written = Signal(config.row_bytes, reset_less=True)
         m.d.comb += [
             read_strobe.addr.eq(self.read.entry),
-            self.read.data.eq(read.data & Cat(bit.replicate(8) for bit in written)),
+            self.read.data.eq(read & Cat(bit.replicate(8) for bit in written)),
         ]
         with m.If(self.read.enable):
             m.d.sync += written.eq(

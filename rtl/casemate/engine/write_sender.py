@@ -7,6 +7,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..config import EngineConfig
+from ..rams import IN_BLOCK_RAM, read_next
 from .bundles import BufferRead
 
 __all__ = ["WriteSender", "write_row_layout"]
@@ -99,8 +100,9 @@ class WriteSender(wiring.Component):
                 m.d.sync += row_now.eq(row_now + 1 if rows > 1 else 0)
 
         # Into the output buffer.
-        m.submodules.lines = lines = Memory(shape=8 * config.row_bytes, depth=n * rows, init=[])
-        write, out = lines.write_port(), lines.read_port()
+        m.submodules.lines = lines = Memory(
+            shape=8 * config.row_bytes, depth=n * rows, init=[], attrs=IN_BLOCK_RAM)
+        write = lines.write_port()
         stored = Signal(write_row_layout(config))
         m.d.comb += [
             stored.entry.eq(fetched.entry), stored.row.eq(fetched.row),
@@ -127,12 +129,12 @@ class WriteSender(wiring.Component):
         drain_row = Signal(row)
         drained = Signal(write_row_layout(config), reset_less=True)
         drain_next = Signal()
+        out = read_next(m, lines, drains.r_data * rows + drain_row, drain_next)
         m.d.comb += [
             drain_next.eq(~self.drain.valid | self.drain.ready),
-            out.en.eq(drain_next), out.addr.eq(drains.r_data * rows + drain_row),
             drains.r_en.eq(drain_next & (drain_row == rows - 1)),
             self.drain.payload.entry.eq(drained.entry), self.drain.payload.row.eq(drained.row),
-            self.drain.payload.data.eq(out.data),
+            self.drain.payload.data.eq(out),
         ]
         with m.If(drain_next):
             m.d.sync += [

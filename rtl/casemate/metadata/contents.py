@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..config import COUNTERS_PER_NODE, DOMAIN_BITS, LINE_BYTES, EngineConfig
+from ..rams import IN_BLOCK_RAM, read_next
 from .entry import peer_count
 from .interface import Outcome, answer_layout, close_layout, node_row_layout
 from .layouts import COUNTER_FIELD_BITS, leaf_layout, node_layout
@@ -140,9 +141,15 @@ class Contents(wiring.Component):
         for number, memory in enumerate(slots):
             m.submodules[f"slots_{number}"] = memory
             write = memory.write_port()
-            slot_writes.append(write)
+            slot_writes.append((number, write))
             slot_reads.append(memory.read_port(transparent_for=[write]))
-            row_reads.append(memory.read_port())
+            if self._tree.shared_cipher:
+                # The block RAMs of the ciphers that are not there have room for a copy, which
+                # saves a port of the slots in LUTs.
+                m.submodules[f"rows_{number}"] = memory = Memory(
+                    shape=row_bits, depth=config.node_entries, init=[], attrs=IN_BLOCK_RAM)
+                slot_writes.append((number, memory.write_port()))
+            row_reads.append(read_next(m, memory, self.read.entry, self.read.enable))
         m.submodules.root = root = Root(config)
         wiring.connect(m, wiring.flipped(self.door), root.door)
 
@@ -180,7 +187,7 @@ class Contents(wiring.Component):
             self.row.ready.eq(~slot_changes),
         ]
         row = self.row.payload
-        for number, write in enumerate(slot_writes):
+        for number, write in slot_writes:
             m.d.comb += [
                 write.en.eq(slot_changes | (self.row.valid & (row.row == number))),
                 write.addr.eq(Mux(slot_changes, job.slot, row.entry)),
@@ -191,10 +198,9 @@ class Contents(wiring.Component):
         row_read = Signal(range(rows))
         with m.If(self.read.enable):
             m.d.sync += row_read.eq(self.read.row)
-        for number, read in enumerate(row_reads):
-            m.d.comb += [read.addr.eq(self.read.entry), read.en.eq(self.read.enable)]
+        for number, row_data in enumerate(row_reads):
             with m.If(row_read == number):
-                m.d.comb += self.read.data.eq(read.data)
+                m.d.comb += self.read.data.eq(row_data)
         return m
 
     def _access(self, m: Module, valid: Value, job: data.View, held: Signal) -> None:

@@ -11,8 +11,9 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ..aes.base import BlockCipher
 from ..aes.cipher import Direction, create_cipher
-from ..aes.signature import ERASE_ROUND, RoundKeyWrite
+from ..aes.signature import ERASE_ROUND, CipherPort, RoundKeyWrite
 from ..config import LINE_BYTES, CipherConfig
 from ..scrubber import scrub
 from .ghash import Ghash
@@ -103,6 +104,8 @@ class Gmac(wiring.Component):
         A write of round ``ERASE_ROUND``, behind round keys that are all zero, erases a key's
         powers of H, whether they are complete or being computed, and makes it ``loaded`` again.
         Pads and hashes become zero when their tag is out.
+    own_cipher:
+        False: the cipher is outside, at the port ``cipher``; `config` is not used.
 
     Members
     -------
@@ -113,6 +116,8 @@ class Gmac(wiring.Component):
         key may be under way.
     loaded: Out(keys)
         Keys whose hash key is there: items may use them. Cleared by the key's first round key.
+    cipher: Out(CipherPort)
+        Without ``own_cipher``: the encrypting core.
     """
 
     request: stream.Interface
@@ -121,15 +126,16 @@ class Gmac(wiring.Component):
     loaded: Signal
 
     def __init__(self, config: CipherConfig, *, aes_bits: int, lanes: int, keys: int,
-                 entries: int, stages: int, tag: ShapeLike, erasable: bool = False):
+                 entries: int, stages: int, tag: ShapeLike, erasable: bool = False,
+                 own_cipher: bool = True):
         self._rounds = {128: 10, 256: 14}[aes_bits]
         self._erasable = erasable
         self._lanes, self._keys, self._entries = lanes, keys, entries
         self._tag = tag
-        self._cipher = create_cipher(
-            config, aes_bits=aes_bits, direction=Direction.ENCRYPT, keys=keys,
-            tag=data.StructLayout({"subkey": 1, "key": range(keys), "entry": range(entries)}),
-            erasable=erasable)
+        use = data.StructLayout({"subkey": 1, "key": range(keys), "entry": range(entries)})
+        self._own_cipher = create_cipher(
+            config, aes_bits=aes_bits, direction=Direction.ENCRYPT, keys=keys, tag=use,
+            erasable=erasable) if own_cipher else None
         suffixes = _length_block(LINE_BYTES), _length_block(LINE_BYTES - _MAC_BYTES)
         self._hash = (Ghash(
             lanes=lanes, blocks=_BLOCKS, keys=keys, entries=entries, stages=stages, tag=tag,
@@ -141,7 +147,9 @@ class Gmac(wiring.Component):
             **dict(port.flip().members.items()),
             "round_key": In(RoundKeyWrite(keys)),
             "loaded": Out(keys),
+            **({} if own_cipher else {"cipher": Out(CipherPort(keys, use))}),
         })
+        self._cipher = self._own_cipher or wiring.flipped(self.cipher)
 
     @property
     def latency(self) -> int:
@@ -161,21 +169,28 @@ class Gmac(wiring.Component):
     @property
     def pad_latency(self) -> int:
         """Cycles from a request to its MAC on `o`, if its rows are hashed by then."""
-        return self._cipher.latency + 1
+        return self._core.latency + 1
 
     @property
     def pad_interval(self) -> int:
         """Cycles from one request to the next possible one."""
-        return self._cipher.interval
+        return self._core.interval
 
     @property
     def load_cycles(self) -> int:
         """Cycles from a key's last round key to its bit in `loaded`, if nothing else is at work."""
-        return self._cipher.latency + self._hash.load_cycles + 1
+        return self._core.latency + self._hash.load_cycles + 1
+
+    @property
+    def _core(self) -> BlockCipher:
+        assert self._own_cipher is not None, "only a user's own cipher has a known latency"
+        return self._own_cipher
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.cipher = cipher = self._cipher
+        cipher = self._cipher
+        if self._own_cipher is not None:
+            m.submodules.cipher = self._own_cipher
         m.submodules.hash = hashing = self._hash
         wiring.connect(m, wiring.flipped(self.round_key), cipher.round_key)
         derive = self._derive(m)

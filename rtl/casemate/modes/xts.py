@@ -11,7 +11,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..aes.cipher import Direction, create_cipher
-from ..aes.signature import RoundKeyWrite
+from ..aes.signature import CipherPort, RoundKeyWrite
 from ..config import LINE_BYTES, CipherConfig
 from ..scrubber import scrub
 
@@ -53,7 +53,8 @@ class XtsCipher(wiring.Component):
     """Encrypts or decrypts the rows of lines, with the tweak of each line in flight at hand.
 
     Latency: the cipher's, plus 1 cycle. Throughput: a row per cycle with a pipelined cipher. The
-    tweak is read twice from its RAM instead of travelling along.
+    tweak is read twice from its RAM instead of travelling along, unless the cipher holds only one
+    block: a register is smaller than a second read port, and what multiplies its data.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ class XtsCipher(wiring.Component):
         Shape of what accompanies a row unchanged.
     erasable:
         Tweaks of lines that are done with become zero.
+    own_cipher:
+        False: the cipher is outside, at the port ``cipher``; for one lane only.
 
     Members
     -------
@@ -87,23 +90,27 @@ class XtsCipher(wiring.Component):
         With ``erasable`` only: no row of the entry's line is still to come, or inside.
     round_key: In(RoundKeyWrite(keys))
         Round keys of K1, for all lanes.
+    cipher: Out(CipherPort)
+        Without ``own_cipher``: the core, of the same direction.
     """
 
     i: stream.Interface
     o: stream.Interface
 
     def __init__(self, config: CipherConfig, *, aes_bits: int, direction: Direction, lanes: int,
-                 keys: int, entries: int, tag: ShapeLike, erasable: bool = False):
+                 keys: int, entries: int, tag: ShapeLike, erasable: bool = False,
+                 own_cipher: bool = True):
         self._erasable = erasable
+        self._travels = not config.pipelined and config.units == 1
         self._lanes = lanes
         self._keys = keys
         self._entries = entries
         self._side = data.StructLayout(
             {"row": range(_BLOCKS // lanes), "entry": range(entries), "tag": tag})
-        self._ciphers = [
+        self._own_ciphers = [
             create_cipher(config, aes_bits=aes_bits, direction=direction, keys=keys,
                           tag=self._side if lane == 0 else 0, erasable=erasable)
-            for lane in range(lanes)
+            for lane in range(lanes if own_cipher else 0)
         ]
         fields = {"data": 128 * lanes, "row": range(_BLOCKS // lanes), "entry": range(entries),
                   "tag": tag}
@@ -113,33 +120,36 @@ class XtsCipher(wiring.Component):
             "tweak": In(TweakWrite(entries)),
             "round_key": In(RoundKeyWrite(keys)),
             **({"unused": In(entries)} if erasable else {}),
+            **({} if own_cipher else {"cipher": Out(CipherPort(keys, self._side))}),
         })
+        self._ciphers = self._own_ciphers or [wiring.flipped(self.cipher)]
 
     @property
     def latency(self) -> int:
         """Cycles from a transfer on `i` to its result on `o`."""
-        return self._ciphers[0].latency + 1
+        return self._own_ciphers[0].latency + 1
 
     @property
     def interval(self) -> int:
         """Cycles from one transfer on `i` to the next possible one."""
-        return self._ciphers[0].interval
+        return self._own_ciphers[0].interval
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         first = self._ciphers[0]
-        for lane, cipher in enumerate(self._ciphers):
+        for lane, cipher in enumerate(self._own_ciphers):
             m.submodules[f"lane_{lane}"] = cipher
+        for cipher in self._ciphers:
             for name in ("valid", "key", "round", "value"):
                 m.d.comb += getattr(cipher.round_key, name).eq(getattr(self.round_key, name))
 
         m.submodules.tweaks = tweaks = Memory(shape=128, depth=self._entries, init=[])
         write = tweaks.write_port()
-        before, behind = (tweaks.read_port(domain="comb") for _ in range(2))
+        before = tweaks.read_port(domain="comb")
+        row_tweak = self._row_tweak(before.data, self.i.payload.row)
         m.d.comb += [
             write.en.eq(self.tweak.valid), write.addr.eq(self.tweak.entry),
-            write.data.eq(self.tweak.value),
-            before.addr.eq(self.i.payload.entry), behind.addr.eq(first.o.payload.tag.entry),
+            write.data.eq(self.tweak.value), before.addr.eq(self.i.payload.entry),
         ]
 
         if self._erasable:
@@ -153,8 +163,7 @@ class XtsCipher(wiring.Component):
         with m.If(self.i.ready):
             m.d.sync += [
                 whitened_valid.eq(self.i.valid),
-                whitened.eq(self.i.payload.data
-                            ^ self._row_tweak(before.data, self.i.payload.row)),
+                whitened.eq(self.i.payload.data ^ row_tweak),
                 side.row.eq(self.i.payload.row), side.entry.eq(self.i.payload.entry),
                 side.tag.eq(self.i.payload.tag), key.eq(self.i.payload.key),
             ]
@@ -164,13 +173,27 @@ class XtsCipher(wiring.Component):
                 cipher.i.payload.block.eq(whitened.word_select(lane, 128)),
             ]
         out = first.o.payload.tag
+        if self._travels:
+            waiting = Signal(128 * self._lanes, reset_less=True)  # of the row in `whitened`
+            inside = Signal(128 * self._lanes)
+            with m.If(self.i.ready):
+                m.d.sync += waiting.eq(row_tweak)
+            with m.If(first.o.valid):
+                m.d.sync += inside.eq(0)
+            with m.If(first.i.valid & first.i.ready):
+                m.d.sync += inside.eq(waiting)
+            row_tweak = inside
+        else:
+            behind = tweaks.read_port(domain="comb")
+            m.d.comb += behind.addr.eq(out.entry)
+            row_tweak = self._row_tweak(behind.data, out.row)
         m.d.comb += [
             first.i.payload.tag.eq(side),
             self.o.valid.eq(first.o.valid),
             self.o.payload.row.eq(out.row), self.o.payload.entry.eq(out.entry),
             self.o.payload.tag.eq(out.tag),
             self.o.payload.data.eq(Cat(cipher.o.payload.block for cipher in self._ciphers)
-                                   ^ self._row_tweak(behind.data, out.row)),
+                                   ^ row_tweak),
         ]
         return m
 

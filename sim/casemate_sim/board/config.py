@@ -12,8 +12,10 @@ from casemate_sim.modes import with_fuses
 
 __all__ = ["BAUD", "CLOCK_HERTZ", "BoardConfig", "Entropy"]
 
-CLOCK_HERTZ = 25_000_000
-"""Clock of everything, on every board."""
+CLOCK_HERTZ = 15_000_000
+"""Clock of everything, on every board: what the engine's longest paths allow, with some in reserve.
+
+A multiple of the serial line's bits; see docs/board.md for what placements reach."""
 
 BAUD = 1_000_000
 """Bits per second of the serial line: what USB bridges of boards can do, and clocks divide by."""

@@ -68,6 +68,8 @@ def build(
     config: _Config = "tiny",
     fuses: _Fuses = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the placement.")] = 1,
+    router: Annotated[str, typer.Option(
+        metavar="NAME", help="The router of nextpnr: router1 is for small engines.")] = "router2",
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", metavar="FOLDER", help="Where everything goes; build/BOARD by default.",
         show_default=False)] = None,
@@ -94,7 +96,7 @@ def build(
     check_result(json)
     with _status("elaboration") as status:
         report = build_bitstream(OnBoard(BoardTop(chosen), kind), kind, folder, seed=seed,
-                                 progress=status.update)
+                                 router=router, progress=status.update)
     write_result(json, {
         "schema": "casemate.board_build/1", "board": board, "config": config_dict(chosen.engine),
         "clock_hertz": chosen.clock_hertz} | report.as_dict())
@@ -112,7 +114,9 @@ def _show_report(title: str, loader: str, config: BoardConfig, report) -> None:
     for name, (used, available) in report.utilisation.items():
         if available:
             facts[name] = f"{used:,} of {available:,} ({used / available:.0%})"
-    facts |= {"seed": str(report.seed), "built in": f"{report.seconds / 60:.0f} minutes",
+    facts |= {"seed": str(report.seed),
+              "built in": f"{report.seconds / 60:.0f} minutes, "
+              f"{report.cpu_seconds / 60:.0f} of them by a processor",
               "bitstream": report.bitstream, "sha256": report.sha256,
               "load it": f"openFPGALoader -b {loader} {report.bitstream}",
               "test it": "casemate board selftest /dev/ttyUSB0"}

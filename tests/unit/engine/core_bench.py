@@ -40,6 +40,9 @@ CONFIGURATIONS = {
         tweak_cipher=replace(ITERATIVE, units=3),
         tree=replace(SLOW_TREE, pad_cipher=replace(ITERATIVE, units=3), multiplier_stages=3,
                      shared_gmac=True)),
+    # One core encrypts rows, tweaks and pads.
+    "small": replace(TINY, domain_slots=2, tree=replace(
+        SLOW_TREE, walks=1, multiplier_stages=1, shared_gmac=True, shared_cipher=True)),
     # Fast enough that lines on their way to DRAM could keep the one GMAC for themselves.
     "shared": replace(
         TINY, read_entries=16, write_entries=16, write_bursts=16,

@@ -4,17 +4,21 @@ from collections import Counter
 
 import pytest
 from casemate.engine.reports import ReportKind
+from core_bench import CONFIGURATIONS
 from core_environment import FULL, INTEGRITY, Environment
 from flat_metadata import Settings
 
-NAMES = ["shared", "latency", *(pytest.param(name, marks=pytest.mark.verify)
+NAMES = ["shared", "latency", "small", *(pytest.param(name, marks=pytest.mark.verify)
                               for name in ("tiny", "narrow", "pipelined", "wide", "deep"))]
+
+# One cipher for everything: as much happens in four times as many cycles.
+CYCLES = {name: 40000 if name == "small" else 10000 for name in CONFIGURATIONS}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_random_traffic_reads_what_was_written_and_leaves_it_sealed(name, seed):
     environment = Environment(name, seed)
-    environment.traffic(10000)
+    environment.traffic(CYCLES[name])
     environment.drain()
     environment.audit()
     assert environment.counts["read", 0, True] > 200
@@ -25,7 +29,7 @@ def test_random_traffic_reads_what_was_written_and_leaves_it_sealed(name, seed):
 @pytest.mark.parametrize("name", NAMES)
 def test_requests_of_few_lines_keep_their_order_though_leaves_come_late(name, seed):
     environment = Environment(name, seed, lines=range(3), settings=Settings(delay=80, ready=0.3))
-    environment.traffic(10000, tampering=0.001)
+    environment.traffic(CYCLES[name], tampering=0.001)
     environment.drain()
     environment.audit()
     assert environment.counts["read", 0, True] > 100
@@ -39,7 +43,7 @@ def test_what_is_wrong_with_a_line_reaches_its_users_and_nobody_else(name, seed)
                         start={9: highest, 10: highest - 2, 11: highest - 1, 12: 1 << 40})
     environment = Environment(name, seed, settings=settings,
                               read_errors={6: 2, 7: 3, 13: 2}, write_errors={8: 3, 14: 2})
-    environment.traffic(10000, tampering=0.02)
+    environment.traffic(CYCLES[name], tampering=0.02)
     environment.drain()
     environment.audit()
     counts = environment.counts

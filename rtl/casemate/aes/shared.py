@@ -1,0 +1,88 @@
+"""One encrypting core for several users: the area of one, and the throughput of one."""
+
+from collections.abc import Mapping
+
+from amaranth import Cat, Module, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In
+
+from ..config import CipherConfig
+from .cipher import Direction, create_cipher
+from .signature import CipherPort
+
+__all__ = ["SharedCipher"]
+
+
+class SharedCipher(wiring.Component):
+    """Users take turns, block by block, and have keys of their own.
+
+    Latency: that of the core, when nobody else wants it; otherwise up to as many of its
+    ``interval`` more as there are other users.
+
+    Parameters
+    ----------
+    config:
+        Construction of the core.
+    aes_bits:
+        Key size: 128 or 256.
+    users:
+        Port of each, by name.
+    erasable:
+        See ``create_cipher``.
+
+    Members
+    -------
+    (name): In(CipherPort)
+        For each user. Their round keys do not come in the same cycle.
+    """
+
+    def __init__(self, config: CipherConfig, *, aes_bits: int, users: Mapping[str, CipherPort],
+                 erasable: bool = False):
+        self._config, self._aes_bits, self._erasable = config, aes_bits, erasable
+        self._users = dict(users)
+        super().__init__({name: In(port) for name, port in users.items()})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        count = len(self._users)
+        ports = [getattr(self, name) for name in self._users]
+        widest = max(len(Value.cast(port.i.payload.tag)) for port in ports)
+        m.submodules.core = core = create_cipher(
+            self._config, aes_bits=self._aes_bits, direction=Direction.ENCRYPT,
+            keys=sum(port.keys for port in self._users.values()),
+            tag=data.StructLayout({"user": range(count), "tag": widest}),
+            erasable=self._erasable)
+
+        # Those behind the last one that was served go first.
+        waiting, chosen, behind = Signal(count), Signal(count), Signal(count)
+        m.d.comb += waiting.eq(Cat(port.i.valid for port in ports))
+        for users in (waiting, waiting & behind):
+            with m.If(users.any()):
+                m.d.comb += chosen.eq(users & (~users + 1)[:count])
+        m.d.comb += core.i.valid.eq(waiting.any())
+        with m.If(core.i.valid & core.i.ready):
+            m.d.sync += behind.eq(~(chosen | (chosen - 1)))
+
+        given, made, write = core.i.payload, core.o.payload, core.round_key
+        first_key = 0
+        for number, (port, signature) in enumerate(
+                zip(ports, self._users.values(), strict=True)):
+            m.d.comb += port.i.ready.eq(core.i.ready & chosen[number])
+            with m.If(chosen[number]):
+                m.d.comb += [
+                    given.block.eq(port.i.payload.block),
+                    given.key.eq(first_key + port.i.payload.key),
+                    given.tag.user.eq(number), given.tag.tag.eq(Value.cast(port.i.payload.tag)),
+                ]
+            m.d.comb += [
+                port.o.valid.eq(core.o.valid & (made.tag.user == number)),
+                port.o.payload.block.eq(made.block),
+                Value.cast(port.o.payload.tag).eq(made.tag.tag),
+            ]
+            with m.If(port.round_key.valid):
+                m.d.comb += [
+                    write.valid.eq(1), write.key.eq(first_key + port.round_key.key),
+                    write.round.eq(port.round_key.round), write.value.eq(port.round_key.value),
+                ]
+            first_key += signature.keys
+        return m
