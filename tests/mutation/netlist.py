@@ -114,16 +114,16 @@ def scenario(seed: int) -> None:
 
 
 def settle(environment: Environment) -> None:
-    """Empty the cache. A walk that is on its way meanwhile would fill it again: it is waited for."""
+    """Empty the cache; a walk on its way meanwhile would fill it again, so it is waited for."""
     for _ in range(200):
         environment.step()
     environment.flush(40_000, invalidate=True)
 
 
 def trouble(environment: Environment) -> None:
-    """Change a bit of two leaves, then of the nodes above them; let DRAM fail there; a stranger asks.
+    """Change a bit of two leaves, then of the nodes above them; let DRAM fail there.
 
-    Both are asked for at once, so that every walk meets it.
+    Both are asked for at once, so that every walk meets it. In the end a stranger asks.
     """
     dram, rng = environment.dram, environment.rng
     settle(environment)
