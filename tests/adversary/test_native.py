@@ -21,15 +21,16 @@ CONFIG = preset("tiny").replace(root_counters=8)
 
 
 @pytest.fixture(scope="module")
-def adapter():
+def treeless_adapter():
     made = NativeAdapter(CONFIG)
     yield made
     made.close()
 
 
-def test_modes_without_authentication_lose_as_the_table_says(adapter, seed):
+@pytest.mark.verify  # the modes are part of the campaign below, on an engine that has all four
+def test_modes_without_authentication_lose_as_the_table_says(treeless_adapter, seed):
     print(f"seed {seed}")
-    report = run_now(run_campaign(adapter, plan(640, seed, None, ["plain", "xts"])))
+    report = run_now(run_campaign(treeless_adapter, plan(640, seed, None, ["plain", "xts"])))
     assert not report.failures, [str(each) for each in report.failures]
     assert report.ok, report.missed
 
@@ -61,12 +62,12 @@ def test_tampering_is_detected_in_long_campaigns(tree_adapter, seed, part):
     assert report.unnoticed == 0
 
 
-def test_a_trial_repeats_to_the_cycle(adapter, seed):
+def test_a_trial_repeats_to_the_cycle(tree_adapter, seed):
     results = []
     for _ in range(2):
-        before = adapter.cycle
-        result = run_now(run_trial(adapter, Trial("replay_line", "xts", seed)))
-        results.append((result, adapter.cycle - before))
+        before = tree_adapter.cycle
+        result = run_now(run_trial(tree_adapter, Trial("replay_line", "xts", seed)))
+        results.append((result, tree_adapter.cycle - before))
     assert results[0] == results[1]
 
 
@@ -85,7 +86,7 @@ def test_a_trial_repeats_with_a_waveform(tree_adapter, seed, tmp_path):
     assert "alert_integrity" in (tmp_path / "trial.vcd").read_text()
 
 
-def test_every_line_passes_the_hook_once_and_in_order(adapter):
+def test_every_line_passes_the_hook_once_and_in_order(tree_adapter):
     class Log(Hook):
         def __init__(self):
             self.seen = []
@@ -98,7 +99,7 @@ def test_every_line_passes_the_hook_once_and_in_order(adapter):
             self.seen.append(("read", address))
             return bytes([7]) * 64
 
-    log = Log()
+    log, adapter = Log(), tree_adapter
     run_now(adapter.start("plain", 3))
     adapter.set_hook(log)
     data = bytes(range(64))
@@ -113,12 +114,12 @@ def test_every_line_passes_the_hook_once_and_in_order(adapter):
     assert adapter.read_line(576) == data
 
 
-def test_a_hook_that_fails_fails_the_trial(adapter):
+def test_a_hook_that_fails_fails_the_trial():
     class Broken(Hook):
         def on_read(self, dram, address):
             raise KeyError("x")
 
-    fresh = NativeAdapter(CONFIG)
+    fresh = NativeAdapter(attacked(preset("tiny")))
     run_now(fresh.start("plain", 3))
     fresh.set_hook(Broken())
     with pytest.raises(AdapterError, match="a hook failed"):
@@ -126,7 +127,8 @@ def test_a_hook_that_fails_fails_the_trial(adapter):
     fresh.close()
 
 
-def test_modes_that_need_a_tree_are_refused_without_one(adapter):
+@pytest.mark.verify
+def test_modes_that_need_a_tree_are_refused_without_one(treeless_adapter):
     for mode in MODES[2:]:
         with pytest.raises(ConfigError, match=f"has no tree: no mode {mode}"):
-            run_now(adapter.start(mode, 0))
+            run_now(treeless_adapter.start(mode, 0))

@@ -206,8 +206,8 @@ CONFIGS = {"tiny": TINY, "one_beat": ONE_BEAT}
 
 
 @pytest.mark.parametrize(("config", "traffic", "depth"), [
-    ("tiny", ("read", "write"), 11),
-    ("one_beat", ("write",), 13),
+    ("tiny", ("read", "write"), 10),
+    ("one_beat", ("write",), 12),
 ])
 def test_no_rule_is_broken(config, traffic, depth):
     assert_formal(EngineSpec(CONFIGS[config], traffic=traffic), depth=depth, engine=ENGINE)
@@ -230,7 +230,8 @@ def test_no_rule_is_broken_for_longer(config, traffic, depth):
 
 
 @pytest.mark.parametrize(("config", "kind", "depth"), [
-    ("tiny", "read", 9), ("one_beat", "write", 17), ("one_beat", "modify", 21)])
+    ("tiny", "read", 9), ("one_beat", "modify", 21),
+    pytest.param("one_beat", "write", 17, marks=pytest.mark.verify)])
 def test_whole_transactions_fit(config, kind, depth):
     with pytest.raises(ProofError, match=r"assertion fails\n  at \S*test_axi_rules\.py:"):
         assert_formal(NeverDone(CONFIGS[config], kind), depth=depth, engine=ENGINE)

@@ -4,9 +4,10 @@ from casemate.config import MIB, PRESETS, CipherConfig, TreeConfig
 
 NARROW = PRESETS["latency"].replace(
     name="narrow", data_bits=64, data_bytes=16 * MIB, data_base=48 * MIB, id_bits=2,
-    domain_slots=4, read_entries=16, data_cipher=CipherConfig(rounds_per_stage=2),
+    domain_slots=4, read_entries=16,
+    data_cipher=CipherConfig(pipelined=False, rounds_per_stage=2),
     tweak_cipher=CipherConfig(pipelined=False))
-"""A bus narrower than an AES block, a window that does not begin at 0, two rounds per stage."""
+"""A bus narrower than an AES block, a window that does not begin at 0, two rounds per cycle."""
 
 WIDE = PRESETS["server"].replace(
     name="wide", domain_slots=16, read_entries=32, write_entries=32, write_bursts=32,
