@@ -26,7 +26,7 @@ IN_RAM = CipherConfig(pipelined=False, sbox=SBox.BLOCK_RAM)
 CONFIGS["shared"] = CONFIGS["iterative"].replace(
     data_cipher=IN_RAM, tweak_cipher=IN_RAM,
     tree=TreeConfig(cache_sets=1, cache_ways=2, walks=1, write_backs=1, pad_cipher=IN_RAM,
-                    multiplier_stages=0, shared_gmac=True))
+                    multiplier_stages=0, shared_gmac=True, shared_cipher=True))
 assert CONFIG.aes_bits == AES_BITS
 
 

@@ -9,6 +9,8 @@ from ..config import EngineConfig
 
 __all__ = ["Eraser", "erasure_layout"]
 
+_OF_SLOTS = ("data", "tweak", "tag")
+
 
 def erasure_layout(config: EngineConfig) -> data.StructLayout:
     """Layout of what is erased: the keys of a slot, or with ``engine`` the engine's own."""
@@ -19,7 +21,8 @@ class Eraser(wiring.Component):
     """Stands between the key expansion and the ciphers; passes round keys on at once.
 
     Writes zero as every round key of a slot, one in a cycle to all its ciphers at the same time, or
-    of the engine's key, then ``ERASE_ROUND``. No key may be under expansion meanwhile.
+    of the engine's key, then ``ERASE_ROUND``. Ciphers that are one, which takes one round key in a
+    cycle, have it one after another. No key may be under expansion meanwhile.
 
     Members
     -------
@@ -35,7 +38,8 @@ class Eraser(wiring.Component):
 
     def __init__(self, config: EngineConfig):
         self._config = config
-        ports = {name: RoundKeyWrite(config.domain_slots) for name in ("data", "tweak", "tag")}
+        self._in_turn = config.tree is not None and config.tree.shared_cipher
+        ports = {name: RoundKeyWrite(config.domain_slots) for name in _OF_SLOTS}
         ports["node"] = RoundKeyWrite(1)
         super().__init__({
             "i": In(stream.Signature(erasure_layout(config))),
@@ -45,25 +49,29 @@ class Eraser(wiring.Component):
 
     @property
     def cycles(self) -> int:
-        """Cycles of an erasure."""
-        return self._config.aes_rounds + 2
+        """Cycles of the erasure of a slot."""
+        return (self._config.aes_rounds + 2) * (len(_OF_SLOTS) if self._in_turn else 1)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        number = Signal(4)
-        last = number == ERASE_ROUND
+        number, turns = Signal(4), Signal(len(_OF_SLOTS), init=1 if self._in_turn else -1)
+        last = (number == ERASE_ROUND) & (turns[-1] | self.i.payload.engine)
         with m.If(self.i.valid):
             m.d.sync += number.eq(number + 1)
             with m.If(number == self._config.aes_rounds):
                 m.d.sync += number.eq(ERASE_ROUND)
+            if self._in_turn:
+                with m.If((number == ERASE_ROUND) & ~self.i.payload.engine):
+                    m.d.sync += turns.eq(turns.rotate_left(1))
         m.d.comb += self.i.ready.eq(last)
-        for name in ("data", "tweak", "tag", "node"):
+        for place, name in enumerate((*_OF_SLOTS, "node")):
             given, taken = getattr(self, name), getattr(self, f"to_{name}")
             for member in ("valid", "key", "round", "value"):
                 m.d.comb += getattr(taken, member).eq(getattr(given, member))
             with m.If(self.i.valid):
                 m.d.comb += [
-                    taken.valid.eq(self.i.payload.engine == (name == "node")),
+                    taken.valid.eq(self.i.payload.engine if name == "node"
+                                   else ~self.i.payload.engine & turns[place]),
                     taken.key.eq(0 if name == "node" else self.i.payload.slot),
                     taken.round.eq(number), taken.value.eq(0),
                 ]
