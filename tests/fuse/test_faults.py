@@ -3,7 +3,8 @@
 from random import Random
 
 import pytest
-from casemate_sim.fuses.faults import CAMPAIGNS, EscapeError, judge
+from casemate_sim.fuses.bench import FROZEN
+from casemate_sim.fuses.faults import CAMPAIGNS, EscapeError, judge, restart
 from casemate_sim.fuses.scenarios import SCENARIOS, Stage, length, record
 
 
@@ -28,6 +29,18 @@ def test_a_scenario_that_goes_on_is_the_one_from_its_beginning(device, scenario,
     going_on = [(stage.play(scenario, log, cycle, fault), device.look()) for cycle in cycles]
     assert going_on == [(Stage(device).play(scenario, log, cycle, fault), device.look())
                         for cycle in cycles]
+
+
+@pytest.mark.parametrize("freeze", [("step",), ("step", "target"), ("step", "word")])
+def test_a_word_that_is_drawn_twice_makes_no_other_key(device, freeze):
+    # Found by `everything`: the controller stayed in DRAW, and shifted the share twice.
+    scenario = next(each for each in SCENARIOS if each.name == "provisioning")
+    log, stage = record(device, scenario), Stage(device)
+    fault = {"freeze": sum(1 << FROZEN.index(name) for name in freeze)}
+    for cycle in range(430, 800):
+        judge(stage.play(scenario, log, cycle, fault), f"frozen in cycle {cycle}")
+        image = device.look()
+        restart(device, image, f"frozen in cycle {cycle}")
 
 
 @pytest.mark.parametrize(("wrong", "words"), [

@@ -121,7 +121,10 @@ def command_states(m: Module, r: Registers, port: OtpPort, digest: Digest,
             r.go(m, Step.ALARM)
     with m.Case(Step.DRAW):
         m.d.comb += entropy.ready.eq(1)
-        with m.If(entropy.valid):
+        # A word that is drawn twice shifts the block twice: the key would be another one.
+        with m.If((r.word != 0) | (r.target == SECRET.base + r.place)):
+            r.go(m, Step.ALARM)
+        with m.Elif(entropy.valid):
             drawn = r.block[:len(r.word)] ^ entropy.payload
             m.d.sync += [r.word.eq(drawn), r.target.eq(SECRET.base + r.place)]
             r.shift(m, drawn)
