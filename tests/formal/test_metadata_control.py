@@ -257,8 +257,8 @@ def test_what_was_changed_is_not_lost(level, depth):
 
 
 @pytest.mark.parametrize(("level", "depth"), [
-    (0, None), *(pytest.param(level, depth, marks=pytest.mark.verify)
-                 for level, depth in ((0, 32), (1, 24)))])
+    (0, None), (1, 14), *(pytest.param(level, depth, marks=pytest.mark.verify)
+                          for level, depth in ((0, 20), (1, 24)))])
 def test_whoever_looks_sees_the_newest(level, depth):
     check(Newest(SMALLEST, level=level, commands=True), f"newest-{level}", depth)
 
