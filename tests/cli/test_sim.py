@@ -73,7 +73,7 @@ def test_runs_side_by_side_and_every_output(tiny, casemate, tmp_path: Path) -> N
     assert all(set(RUN_FIELDS) == set(run) for run in content["runs"].values())
     bare, plain, xts, integrity, full = content["runs"].values()
     assert bare["cycles"] < plain["cycles"] < xts["cycles"] < full["cycles"]
-    assert plain["cycles"] < integrity["cycles"] < full["cycles"]
+    assert plain["cycles"] < integrity["cycles"]
     assert content["comparison"]["xts"]["slowdown"] == xts["cycles"] / bare["cycles"]
     assert content["ok"]
     for run in content["runs"].values():
