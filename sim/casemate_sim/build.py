@@ -25,8 +25,8 @@ import casemate
 
 from casemate_sim.toolchain import ToolError, toolchain
 
-__all__ = ["HARDWARE", "SIMULATION", "BuildError", "cache_directory", "cached", "digest_of",
-           "source_files", "verilate", "verilate_small"]
+__all__ = ["COMPILE_FLAGS", "HARDWARE", "SIMULATION", "SPLIT_OPTIONS", "BuildError",
+           "cache_directory", "cached", "digest_of", "source_files", "verilate", "verilate_small"]
 
 HARDWARE = Path(casemate.__file__).parent
 """Folder of the hardware's sources."""
@@ -34,8 +34,13 @@ HARDWARE = Path(casemate.__file__).parent
 SIMULATION = Path(__file__).parent
 """Folder of the simulation's sources."""
 
-COMPILE_FLAGS = ("-O2", "-fno-strict-aliasing", "-w")
+_QUICK = os.environ.get("CASEMATE_BUILD") == "quick"
+
+COMPILE_FLAGS = ("-O1" if _QUICK else "-O2", "-fno-strict-aliasing", "-w")
 """C++ flags of the generated model; see docs/simulation.md for the measurement behind them."""
+
+SPLIT_OPTIONS = ("--output-split", "0" if _QUICK else "20000", "--output-split-cfuncs", "2000")
+"""Options of Verilator: pieces are compiled side by side, one file with the least work."""
 
 
 class BuildError(ToolError):

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from casemate.config import EngineConfig
 
-from casemate_sim.build import COMPILE_FLAGS, cached, digest_of, source_files, verilate
+from casemate_sim.build import (
+    COMPILE_FLAGS,
+    SPLIT_OPTIONS,
+    cached,
+    digest_of,
+    source_files,
+    verilate,
+)
 from casemate_sim.native.roms import share_roms
 from casemate_sim.toolchain import ToolError, package_versions, toolchain
 
@@ -30,8 +37,7 @@ LIBRARY = "simulation.so"
 _HERE = Path(__file__).parent
 
 VERILATOR_OPTIONS = (
-    "-O3", "--x-assign", "fast", "--x-initial", "fast", "--assert", "--output-split", "20000",
-    "--output-split-cfuncs", "2000",
+    "-O3", "--x-assign", "fast", "--x-initial", "fast", "--assert", *SPLIT_OPTIONS,
 )
 """Options of Verilator; docs/simulation.md has the measurements behind them."""
 

@@ -6,7 +6,15 @@ from pathlib import Path
 
 from casemate.config import EngineConfig
 
-from casemate_sim.build import HARDWARE, SIMULATION, cached, digest_of, source_files, verilate
+from casemate_sim.build import (
+    HARDWARE,
+    SIMULATION,
+    SPLIT_OPTIONS,
+    cached,
+    digest_of,
+    source_files,
+    verilate,
+)
 from casemate_sim.native.roms import share_roms
 from casemate_sim.toolchain import package_versions, toolchain
 
@@ -15,8 +23,7 @@ __all__ = ["build_harness"]
 _TOP = "casemate"
 _LIBRARY = "attack.so"
 _HERE = Path(__file__).parent
-_OPTIONS = ("-O3", "--assert", "--x-assign", "fast", "--x-initial", "fast", "--output-split",
-            "20000", "--output-split-cfuncs", "2000")
+_OPTIONS = ("-O3", "--assert", "--x-assign", "fast", "--x-initial", "fast", *SPLIT_OPTIONS)
 
 
 def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "-O1") -> Path:
