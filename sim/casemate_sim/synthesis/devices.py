@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .usage import Usage
 
-__all__ = ["DEVICES", "ECP5_ROUTER", "Device", "DeviceError", "Family", "Target", "find_device"]
+__all__ = ["DEVICES", "Device", "DeviceError", "Family", "Target", "find_device"]
 
 
 class DeviceError(ValueError):
@@ -107,11 +107,6 @@ class Device:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-# nextpnr's default, router1, takes arcs one by one and rips up what is in their way: among the
-# memories in LUTs of a whole engine it did not end in half an hour.
-ECP5_ROUTER = "router2"
-"""The router of nextpnr for ECP5."""
-
 _ECP5_SIZES = {
     "25": (("CABGA381", "CSFBGA285", "CABGA256"),
            Usage(luts=24_288, registers=24_288, block_rams=56, dsps=28)),
@@ -131,8 +126,7 @@ def _ecp5() -> list[Device]:
         for size, (packages, capacity) in _ECP5_SIZES.items():
             devices.append(Device(
                 name=f"{series}-{size}F", family=ECP5, packages=packages, options=(
-                    f"--{option}{size}k", "--package", "{package}", "--speed", "{grade}",
-                    "--router", ECP5_ROUTER),
+                    f"--{option}{size}k", "--package", "{package}", "--speed", "{grade}"),
                 grades=grades, capacity=capacity))
     return devices
 
