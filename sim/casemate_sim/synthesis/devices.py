@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .usage import Usage
 
-__all__ = ["DEVICES", "ECP5_ROUTER", "Device", "DeviceError", "Family", "Target", "find_device"]
+__all__ = ["DEVICES", "Device", "DeviceError", "Family", "Target", "find_device"]
 
 
 class DeviceError(ValueError):
@@ -96,6 +96,8 @@ class Device:
         What it has.
     files:
         What the options refer to, by name.
+    clock_pins:
+        By package, if known: a pin with a way of its own to the clock network.
     """
 
     name: str
@@ -105,12 +107,11 @@ class Device:
     grades: tuple[str, ...]
     capacity: Usage
     files: Mapping[str, str] = field(default_factory=dict)
+    clock_pins: Mapping[str, str] = field(default_factory=dict)
 
 
-# nextpnr's default, router1, takes arcs one by one and rips up what is in their way: among the
-# memories in LUTs of a whole engine it did not end in half an hour.
-ECP5_ROUTER = "router2"
-"""The router of nextpnr for ECP5."""
+_ECP5_CLOCK_PINS = {"CABGA381": "G2"}
+_CLOCK_FILE = "clock.lpf"
 
 _ECP5_SIZES = {
     "25": (("CABGA381", "CSFBGA285", "CABGA256"),
@@ -131,9 +132,10 @@ def _ecp5() -> list[Device]:
         for size, (packages, capacity) in _ECP5_SIZES.items():
             devices.append(Device(
                 name=f"{series}-{size}F", family=ECP5, packages=packages, options=(
-                    f"--{option}{size}k", "--package", "{package}", "--speed", "{grade}",
-                    "--router", ECP5_ROUTER),
-                grades=grades, capacity=capacity))
+                    f"--{option}{size}k", "--package", "{package}", "--speed", "{grade}"),
+                grades=grades, capacity=capacity, clock_pins={
+                    package: pin for package, pin in _ECP5_CLOCK_PINS.items()
+                    if package in packages}))
     return devices
 
 
@@ -201,9 +203,23 @@ class Target:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Options of nextpnr."""
+        """Options of nextpnr.
+
+        Its router2 is the one that ends in an engine that nearly fills a device, but does not reach
+        the clock network from any pin.
+        """
         return (*(option.format(package=self.package, grade=self.grade)
-                  for option in self.device.options), "--freq", f"{self.frequency_mhz:g}")
+                  for option in self.device.options), "--freq", f"{self.frequency_mhz:g}",
+                *(("--router", "router2", "--lpf", _CLOCK_FILE, "--lpf-allow-unconstrained")
+                  if self.package in self.device.clock_pins else ()))
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """What the options refer to, by name."""
+        pin = self.device.clock_pins.get(self.package)
+        return self.device.files if pin is None else {
+            **self.device.files, _CLOCK_FILE: f'LOCATE COMP "clk" SITE "{pin}";\n'
+            'IOBUF PORT "clk" IO_TYPE=LVCMOS33;\n'}
 
     @property
     def name(self) -> str:

@@ -202,13 +202,13 @@ def _route(netlist: Path, name: str, target: Target, seed: int, tools: Tools) ->
     def build(folder: Path) -> None:
         copy = folder / _NETLIST
         copy.hardlink_to(netlist)
-        for file, text in target.device.files.items():
+        for file, text in target.files.items():
             (folder / file).write_text(text)
         tools.run(family.router, [program, "-q", *options, "--json", _NETLIST, "--report",
                                   _REPORT], folder)
         copy.unlink()
 
-    key = digest_of(options, target.device.files, netlist.parent.name,
+    key = digest_of(options, target.files, netlist.parent.name,
                     package_versions(family.package))
     folder = cached(f"route-{name}", key, build)
     return Routed(seed, json.loads((folder / _REPORT).read_text()))
