@@ -97,9 +97,23 @@ class Casemate(wiring.Component):
         """The configuration that it was built from."""
         return self._config
 
+    # What is in it; a proof has its own.
+
+    def _core(self) -> Core:
+        return Core(self._config)
+
+    def _metadata(self) -> MetadataUnit:
+        return MetadataUnit(self._config)
+
+    def _key_manager(self) -> KeyManager:
+        return KeyManager(self._config)
+
+    def _trust_anchor(self) -> TrustAnchor:
+        return TrustAnchor(self._config)
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.core = core = Core(self._config)
+        m.submodules.core = core = self._core()
         connect(m, flipped(self.s_axi), core.host)
         connect(m, core.memory, flipped(self.m_axi))
         if self._config.keys is not None:
@@ -120,7 +134,7 @@ class Casemate(wiring.Component):
 
     def _elaborate_keys(self, m: Module, core: Core) -> None:
         """Add what derives the engine's keys."""
-        m.submodules.keys = keys = KeyManager(self._config)
+        m.submodules.keys = keys = self._key_manager()
         connect(m, core.read_lookup, keys.read)
         connect(m, core.write_lookup, keys.write)
         connect(m, keys.data_key, core.data_key)
@@ -148,7 +162,7 @@ class Casemate(wiring.Component):
     def _elaborate_fuses(self, m: Module, keys: KeyManager, tampered: Signal) -> None:
         """Add where root key and boot nonce come from."""
         csr, alert = m.submodules.csr, m.submodules.alert
-        m.submodules.anchor = anchor = TrustAnchor(self._config)
+        m.submodules.anchor = anchor = self._trust_anchor()
         connect(m, anchor.otp, flipped(self.otp))
         connect(m, flipped(self.entropy), anchor.entropy)
         connect(m, anchor.root_key, keys.root_key)
@@ -171,7 +185,7 @@ class Casemate(wiring.Component):
     def _elaborate_tree(self, m: Module, core: Core, keys: KeyLoader | KeyManager) -> None:
         """Add what authenticates, and what controls it."""
         config = self._config
-        m.submodules.metadata = metadata = MetadataUnit(config)
+        m.submodules.metadata = metadata = self._metadata()
         m.submodules.alert = alert = Alert(config)
         m.submodules.csr = csr = Csr(config)
         connect(m, core.tree, metadata.data_path)

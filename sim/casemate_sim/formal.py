@@ -17,6 +17,7 @@ import shlex
 import subprocess
 import sysconfig
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import util
@@ -27,6 +28,7 @@ from amaranth import Elaboratable
 from amaranth.back import rtlil
 
 from casemate_sim.toolchain import YOSYS, ToolError, find_tool
+from casemate_sim.twins import assert_twins, induction_step
 
 __all__ = ["SWEEPING", "Proof", "ProofError", "assert_formal"]
 
@@ -36,10 +38,12 @@ SWEEPING = "abc &get; &scorr; &put; pdr"
 FOLDER = Path("build/formal")
 """Where a proof's files are kept, below the current directory."""
 
+_FLATTEN = "prep -flatten -top top\n"
+_ROWS = "memory_nordff\nmemory_map -formal\nsetundef -undriven -init -zero\n"
 _ENGINES = {"bmc": "smtbmc yices", "prove": "abc pdr", "cover": "smtbmc yices"}
 _FLAVOURS = {"bmc": "assert", "prove": "assert", "cover": "cover"}
 _FINDING = re.compile(
-    r"summary: +(?:failed assertion )?\S+ at (?P<where>\S+:\d\S*)(?: step (?P<step>\d+))?")
+    r"summary: +(?:failed assertion )?\S+ at (?P<where>\S+)(?: step (?P<step>\d+))?")
 _TRACE = re.compile(r"summary: +\w+ trace(?: \[induction\])?: \S*?(?P<path>engine_\S+\.vcd)")
 
 
@@ -81,7 +85,8 @@ def _environment() -> dict[str, str]:
 
 def assert_formal(spec: Elaboratable, *, mode: Literal["bmc", "prove", "cover"] = "bmc",
                   depth: int = 20, engine: str | None = None, name: str | None = None,
-                  timeout: int = 600, rows_as_registers: bool = False) -> Proof:
+                  timeout: int = 600, rows_as_registers: bool = False,
+                  twins: Mapping[str, str | None] | None = None) -> Proof:
     """Prove the assertions of a specification, or reach its covers.
 
     Parameters
@@ -106,6 +111,11 @@ def assert_formal(spec: Elaboratable, *, mode: Literal["bmc", "prove", "cover"] 
         A RAM's rows become registers before anything else; what is read behind the last row, and
         what a read port shows before its first read, is zero. Without it that is anything, and
         different in two copies of one RAM.
+    twins:
+        The specification holds two copies of a design, its submodules ``first`` and ``second``:
+        their registers are equal, too, but for these; see ``assert_twins``. With it, rows of RAM
+        are registers, and mode ``prove`` is an induction over one cycle: with reset, and from any
+        state in which all assertions hold.
 
     Raises
     ------
@@ -123,22 +133,69 @@ def assert_formal(spec: Elaboratable, *, mode: Literal["bmc", "prove", "cover"] 
     if f'parameter \\FLAVOR "{flavour}"' not in text:
         raise ValueError(f"{type(spec).__name__} has no {flavour.capitalize()}: nothing to prove")
     environment = _environment()
-    program = find_tool("yowasp-sby", str(Path(sysconfig.get_path("scripts")) / "yowasp-sby"),
-                        "yowasp-sby")
     engine = engine or _ENGINES[mode]
-    digest = sha256(f"{mode} {depth} {engine} {text}".encode()).hexdigest()[:8]
+    digest = sha256(f"{mode} {depth} {engine} {twins} {text}".encode()).hexdigest()[:8]
     folder = FOLDER / f"{name or type(spec).__name__}-{mode}-{digest}"
     FOLDER.mkdir(parents=True, exist_ok=True)
-    source, script = folder.with_suffix(".il"), folder.with_suffix(".sby")
+    title = f"{type(spec).__name__} ({mode}, depth {depth}, {engine})"
+    started = time.monotonic()
+    if twins is None:
+        steps = _FLATTEN + (_ROWS if rows_as_registers else "")
+        runs = [_Run(title, folder, text, mode, depth, engine, timeout, steps)]
+    else:
+        text = assert_twins(_flattened(text, folder, environment), ("first", "second"), twins)
+        runs = [_Run(title, folder, text, mode, depth, engine, timeout)]
+        if mode == "prove":
+            title = f"{type(spec).__name__} (induction)"
+            runs = [
+                _Run(title, folder, text, "bmc", 1, _ENGINES["bmc"], timeout),
+                _Run(title, folder.with_name(f"{folder.name}-step"), induction_step(text), "bmc",
+                     2, "abc bmc3", timeout)]
+    traces = [trace for run in runs for trace in _solve(run, environment)]
+    return Proof(runs[-1].folder, tuple(traces), time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One call of SymbiYosys: a netlist, and what it is asked."""
+
+    title: str
+    folder: Path
+    text: str
+    mode: str
+    depth: int
+    engine: str
+    timeout: int
+    steps: str = "prep -top top\n"
+
+
+def _flattened(text: str, folder: Path, environment: Mapping[str, str]) -> str:
+    """Return RTLIL in its flat form, in which rows of RAM are registers."""
+    source, script = folder.with_suffix(".il"), folder.with_suffix(".ys")
     source.write_text(text)
+    script.write_text(f"read_rtlil {source}\n{_FLATTEN}{_ROWS}opt_clean\nwrite_rtlil {source}\n")
+    result = subprocess.run([*YOSYS, "-q", str(script)], env=environment, capture_output=True,
+                            text=True, check=False)
+    if result.returncode:
+        raise ToolError(f"{script} failed:\n{result.stderr}")
+    script.unlink()
+    flat = source.read_text()
+    source.unlink()
+    return flat
+
+
+def _solve(run: _Run, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Run SymbiYosys; return its traces. See ``assert_formal`` for what it raises."""
+    program = find_tool("yowasp-sby", str(Path(sysconfig.get_path("scripts")) / "yowasp-sby"),
+                        "yowasp-sby")
+    folder = run.folder
+    source, script = folder.with_suffix(".il"), folder.with_suffix(".sby")
+    source.write_text(run.text)
     # What ABC has found is simulated; by default an SMT solver would look for it once more.
-    replay = "vcd_sim on\n" if engine.startswith("abc") else ""
+    replay = "vcd_sim on\n" if run.engine.startswith("abc") else ""
     script.write_text(
-        f"[options]\nmode {mode}\ndepth {depth}\ntimeout {timeout}\n{replay}"
-        f"[engines]\n{engine}\n"
-        "[script]\nread_rtlil top.il\nprep -flatten -top top\n" + (
-            "memory_nordff\nmemory_map -formal\nsetundef -undriven -init -zero\n"
-            if rows_as_registers else "") +
+        f"[options]\nmode {run.mode}\ndepth {run.depth}\ntimeout {run.timeout}\n{replay}"
+        f"[engines]\n{run.engine}\n[script]\nread_rtlil top.il\n{run.steps}"
         f"[files]\ntop.il {source.resolve()}\n")
     started = time.monotonic()
     command = [str(program), "-f", "-d", str(folder), str(script)]
@@ -149,8 +206,7 @@ def assert_formal(spec: Elaboratable, *, mode: Literal["bmc", "prove", "cover"] 
     traces = tuple(folder / match["path"] for match in _TRACE.finditer(log))
     if result.returncode == 0:
         script.unlink()
-        return Proof(folder, traces, seconds)
-    title = f"{type(spec).__name__} ({mode}, depth {depth}, {engine})"
+        return traces
     findings = [
         match["where"] + (f", in cycle {match['step']}" if match["step"] else "")
         for match in _FINDING.finditer(log)
@@ -158,11 +214,11 @@ def assert_formal(spec: Elaboratable, *, mode: Literal["bmc", "prove", "cover"] 
     status = re.search(r"DONE \((\w+)", log)
     outcome = status[1] if status else ""
     if outcome in ("UNKNOWN", "TIMEOUT") or findings:
-        what = {"FAIL": "cover not reached" if mode == "cover" else "assertion fails",
+        what = {"FAIL": "cover not reached" if run.mode == "cover" else "assertion fails",
                 "UNKNOWN": "not proven; induction fails, perhaps from an unreachable state",
                 }.get(outcome, f"not decided in {seconds:.0f} s")
         raise ProofError("\n  ".join((
-            f"{title}: {what}", *(f"at {finding}" for finding in findings),
+            f"{run.title}: {what}", *(f"at {finding}" for finding in findings),
             *(f"waveform: {path}" for path in traces), f"log: {folder / 'logfile.txt'}")))
     tail = "\n".join(log.splitlines()[-8:])
     raise ToolError(f"{shlex.join(command)} failed:\n{tail}")

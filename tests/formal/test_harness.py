@@ -104,6 +104,62 @@ def test_induction_that_is_too_weak_is_an_error():
         assert_formal(NeverTwelve(9), mode="prove", depth=1, engine="smtbmc yices")
 
 
+class Keeper(wiring.Component):
+    """Keeps a secret, and counts; with `leak`, further if the secret is odd."""
+
+    def __init__(self, *, leak):
+        self.leak = leak
+        self.kept = Signal(8)
+        super().__init__({"secret": In(8), "count": Out(8)})
+
+    def elaborate(self, platform):
+        m = Module()
+        more = self.kept[0] if self.leak else 0
+        m.d.sync += [self.kept.eq(self.secret), self.count.eq(self.count + 1 + more)]
+        return m
+
+
+class TwoKeepers(Elaboratable):
+    """What they count is equal; their secrets are equal while ``agree``."""
+
+    def __init__(self, *, leak=False):
+        self.keepers = [Keeper(leak=leak), Keeper(leak=leak)]
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.first, m.submodules.second = first, second = self.keepers
+        differ = Signal(attrs={"keep": 1})
+        m.d.sync += differ.eq(1)
+        m.d.comb += [
+            first.secret.eq(AnySeq(8)), second.secret.eq(AnySeq(8)),
+            Assert(first.count == second.count),
+            Assert(differ | (first.kept == second.kept)),
+        ]
+        return m
+
+
+@pytest.mark.parametrize("when", [None, "differ"])
+def test_registers_of_twins_are_equal_but_for_those_that_may_differ(when):
+    assert_formal(TwoKeepers(), mode="prove", twins={"kept": when})
+
+
+@pytest.mark.parametrize(("leak", "differ"), [(True, {"kept": None}), (False, {})])
+def test_twins_that_differ_are_found(leak, differ):
+    with pytest.raises(ProofError, match=r"at (first|second)"):
+        assert_formal(TwoKeepers(leak=leak), mode="bmc", depth=4, twins=differ)
+
+
+def test_an_induction_that_does_not_hold_is_found():
+    # Reset is long over before the secret gets into the count.
+    with pytest.raises(ProofError, match="assertion fails"):
+        assert_formal(TwoKeepers(leak=True), mode="prove", twins={"kept": None})
+
+
+def test_a_register_that_no_twin_has_is_named():
+    with pytest.raises(ValueError, match="no register is called nothing"):
+        assert_formal(TwoKeepers(), twins={"kept": None, "nothing": None})
+
+
 def test_a_proof_that_takes_too_long_is_given_up():
     class Factors(Elaboratable):
         """No two numbers above 1 multiply to a certain prime: hard for a solver."""

@@ -88,12 +88,16 @@ class TrustAnchor(wiring.Component):
             "identity": Out(identity_layout()), "configuration": Out(configuration_layout()),
         })
 
+    def _parts(self) -> tuple[FuseController, HealthTests]:
+        """Create controller and health tests; a proof has its own."""
+        options = self._fuses
+        return (FuseController(check_bits=options.check_bits, patience_bits=options.patience_bits),
+                HealthTests(entropy=options.entropy_bits))
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        options = self._fuses
-        m.submodules.fuses = fuses = FuseController(
-            check_bits=options.check_bits, patience_bits=options.patience_bits)
-        m.submodules.health = health = HealthTests(entropy=options.entropy_bits)
+        fuses, health = self._parts()
+        m.submodules.fuses, m.submodules.health = fuses, health
         connect(m, fuses.otp, flipped(self.otp))
         connect(m, flipped(self.command), fuses.command)
         connect(m, fuses.result, flipped(self.result))

@@ -54,7 +54,8 @@ class Digest(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         window = Signal(MESSAGE_BITS)  # eight words of the key schedule; four of them used already
-        state, fresh = Signal(128), Signal(128)
+        state = Signal(128)
+        fresh = Signal(128)
         turned = Signal(32)  # SubWord of the newest word
         constant = Signal(8)
         step = Signal(range(_COLUMNS + 1))  # 0: the key schedule, then the columns

@@ -68,7 +68,8 @@ class OtpPort(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.decoder = decoder = Decoder()
-        otp, held, step = self.otp, Signal(request_layout()), self.step
+        otp, step = self.otp, self.step
+        held = Signal(request_layout())
         failed = Signal()
         raw = Signal(WORD_BITS)
         arrived = Signal()
