@@ -1,6 +1,7 @@
 """The command ``casemate attack``."""
 
 import json
+from signal import SIGINT, raise_signal
 
 import pytest
 from casemate.config import PRESETS, preset
@@ -10,6 +11,7 @@ from casemate_sim.adversary import (
     TrialResult,
     attacked,
     create_adapter,
+    run_trial,
     save_trial,
 )
 from casemate_sim.cli import attack as command
@@ -103,3 +105,20 @@ def test_every_preset_can_be_attacked(name, tmp_path):
     save_trial(tmp_path / "x.json", config, TrialResult(
         trial=Trial("flip_data", "full", 1), outcome=Outcome.HARMLESS, expected=Outcome.DETECTED,
         parameters={}, orderly=True, lies=[], events=[]))
+
+
+def test_ctrl_c_ends_a_campaign_behind_the_trial_that_is_running(casemate, tmp_path, monkeypatch):
+    finished = []
+
+    async def interrupted(adapter, trial):
+        if len(finished) == 2:
+            raise_signal(SIGINT)
+        finished.append(trial)
+        return await run_trial(adapter, trial)
+
+    monkeypatch.setattr(command, "run_trial", interrupted)
+    out = tmp_path / "out.json"
+    casemate("attack", "--model", "--trials", 12, "--attack", "flip_data", "--json", out)
+    content = json.loads(out.read_text())
+    assert content["interrupted"] and content["ok"]
+    assert content["trials"] == len(finished) == 3

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from signal import SIGINT, signal
+from threading import Event, current_thread, main_thread
 from typing import Annotated
 
 import typer
@@ -130,16 +132,34 @@ def run_trials(config: EngineConfig, trials: Sequence[Trial], *, model: bool = F
             *Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn(),
             console=errors, disable=not errors.is_terminal, transient=True) as progress:
         task = progress.add_task("trials", total=len(trials))
-        try:
+        with _interruptions() as told:
             for trial in trials:
                 result = run_now(run_trial(adapter, trial))
                 report.add(result)
                 if not result.ok:
                     _save(failures, config, result)
                 progress.advance(task)
-        except KeyboardInterrupt:
-            interrupted = True
+                if told.is_set():
+                    interrupted = True
+                    break
     return report, interrupted
+
+
+@contextmanager
+def _interruptions() -> Iterator[Event]:
+    """Give what Ctrl-C sets.
+
+    Its exception would be lost in what the simulation calls back, and the trial judged wrongly.
+    """
+    told = Event()
+    if current_thread() is not main_thread():  # of a sweep's worker, which has its own ways
+        yield told
+        return
+    before = signal(SIGINT, lambda *_: told.set())
+    try:
+        yield told
+    finally:
+        signal(SIGINT, before)
 
 
 def campaign_dict(report: Report, config: EngineConfig, seed: int, *, model: bool,
