@@ -179,7 +179,8 @@ def _flattened(text: str, folder: Path, environment: Mapping[str, str]) -> str:
     if result.returncode:
         raise ToolError(f"{script} failed:\n{result.stderr}")
     script.unlink()
-    flat = source.read_text()
+    # With these names of wires that were rows, traces of two flattenings do not fit.
+    flat = re.sub(r"^  attribute \\hdlname .*\n", "", source.read_text(), flags=re.MULTILINE)
     source.unlink()
     return flat
 
