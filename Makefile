@@ -56,7 +56,7 @@ report: setup  ## Make one page of what demo, formal and attack campaigns left: 
 test: setup-dev  ## Run all tests but the long campaigns.
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n $(JOBS) --dist worksteal -m 'not verify'
+	CASEMATE_BUILD=quick $(BIN)/pytest -n $(JOBS) --dist worksteal -m 'not verify'
 
 verify: setup-litex  ## Run everything: all variants, deep proofs, many seeds, mutants. Hours.
 	$(BIN)/pytest -n $(JOBS) --dist worksteal

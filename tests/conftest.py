@@ -35,8 +35,6 @@ def pytest_configure(config):
     # again and again for garbage takes a third of its time.
     gc.freeze()
     gc.set_threshold(200_000, 20, 20)
-    if "not verify" in config.getoption("markexpr"):  # runs are short
-        os.environ.setdefault("CASEMATE_BUILD", "quick")
 
 
 @pytest.hookimpl(trylast=True)  # what is deselected is gone by then
