@@ -1,16 +1,16 @@
-"""Small stream blocks: register stage, flow-through holder, round-robin picker.
+"""Small stream blocks: register stage, flow-through holder, round-robin choices.
 
 Streams follow Amaranth's rules: a transfer happens in a cycle with ``valid`` and ``ready``; once
 ``valid``, a stream stays valid with the same payload until the transfer; ``valid`` never waits for
 ``ready``.
 """
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Mux, Signal, Value
 from amaranth.hdl import ShapeLike
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Holder", "Picker", "Register"]
+__all__ = ["Holder", "Picker", "Register", "in_turn"]
 
 
 class Register(wiring.Component):
@@ -124,3 +124,27 @@ class Picker(wiring.Component):
             with m.If(eligible.any()):
                 m.d.sync += later.eq(~((2 << index) - 1))
         return m
+
+
+def in_turn(m: Module, waiting: Value, served: Value) -> Signal:
+    """Choose, in this very cycle, who goes first: those behind the last one that was served do.
+
+    Parameters
+    ----------
+    waiting:
+        A bit for each source.
+    served:
+        The one that was chosen is served in this cycle.
+
+    Returns
+    -------
+    One bit at most, that of the chosen source; combinational.
+    """
+    count = len(waiting)
+    chosen, behind = Signal(count), Signal(count)  # `behind`: a mask
+    for sources in (waiting, waiting & behind):
+        with m.If(sources.any()):
+            m.d.comb += chosen.eq(sources & (~sources + 1)[:count])
+    with m.If(served):
+        m.d.sync += behind.eq(~(chosen | (chosen - 1)))
+    return chosen

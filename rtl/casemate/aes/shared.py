@@ -7,6 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
 from ..config import CipherConfig
+from ..streams import in_turn
 from .cipher import Direction, create_cipher
 from .signature import CipherPort
 
@@ -53,15 +54,10 @@ class SharedCipher(wiring.Component):
             tag=data.StructLayout({"user": range(count), "tag": widest}),
             erasable=self._erasable)
 
-        # Those behind the last one that was served go first.
-        waiting, chosen, behind = Signal(count), Signal(count), Signal(count)
-        m.d.comb += waiting.eq(Cat(port.i.valid for port in ports))
-        for users in (waiting, waiting & behind):
-            with m.If(users.any()):
-                m.d.comb += chosen.eq(users & (~users + 1)[:count])
-        m.d.comb += core.i.valid.eq(waiting.any())
-        with m.If(core.i.valid & core.i.ready):
-            m.d.sync += behind.eq(~(chosen | (chosen - 1)))
+        waiting = Signal(count)
+        m.d.comb += [
+            waiting.eq(Cat(port.i.valid for port in ports)), core.i.valid.eq(waiting.any())]
+        chosen = in_turn(m, waiting, core.i.valid & core.i.ready)
 
         given, made, write = core.i.payload, core.o.payload, core.round_key
         first_key = 0

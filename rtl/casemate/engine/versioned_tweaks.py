@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from ..aes.cipher import Direction, create_cipher
 from ..aes.signature import CipherPort, RoundKeyWrite
 from ..config import EngineConfig
+from ..streams import in_turn
 from .tweaks import tweak_request_layout
 
 __all__ = ["VersionedTweaks", "versioned_tweak_layout"]
@@ -101,11 +102,7 @@ class VersionedTweaks(wiring.Component):
             writes.w_en.eq(self.write), writes.w_data.eq(self.write_request),
         ]
 
-        # One after another: the sources behind the last one that was served go first.
-        chosen, behind = Signal(4), Signal(4)  # one-hot; a mask
-        for sources in (waiting, waiting & behind):
-            with m.If(sources.any()):
-                m.d.comb += chosen.eq(sources & (~sources + 1)[:4])
+        chosen = in_turn(m, waiting, cipher.i.valid & cipher.i.ready)
         go = Signal(4)
         m.d.comb += [
             cipher.i.valid.eq(waiting.any()),
@@ -113,8 +110,6 @@ class VersionedTweaks(wiring.Component):
             reads.r_en.eq(go[0]), direct.eq(go[0] & ~reads.r_rdy),
             self.check.ready.eq(go[1]), self.seal.ready.eq(go[2]), writes.r_en.eq(go[3]),
         ]
-        with m.If(go.any()):
-            m.d.sync += behind.eq(~(chosen | (chosen - 1)))
 
         given, tag = cipher.i.payload, cipher.i.payload.tag
         for source, line in enumerate((read, self.check.payload, self.seal.payload, write)):
