@@ -10,16 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from casemate.config import (
-    CipherConfig,
-    EngineConfig,
-    FuseConfig,
-    KeyManagerConfig,
-    LeafShape,
-    SBox,
-    TreeConfig,
-)
+from casemate.config import CipherConfig, EngineConfig, TreeConfig
 
+from casemate_sim.config_file import change_config
 from casemate_sim.files import whole_file
 
 from .adapter import Adapter
@@ -227,25 +220,16 @@ def load_trial(path: Path) -> SavedTrial:
 
 def _config(values: Mapping[str, Any]) -> EngineConfig:
     """Return the configuration whose ``as_dict`` went through JSON."""
-    changes = dict(values)
+    base = EngineConfig()
+    if missing := base.as_dict().keys() - values.keys():
+        raise ValueError(f"its configuration lacks {', '.join(sorted(missing))}")
 
-    def cipher(table: Mapping[str, Any]) -> CipherConfig:
-        return CipherConfig(**{**table, "sbox": SBox(table["sbox"])})
+    def given(table: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out what is None, as it is without being told."""
+        return {name: given(value) if isinstance(value, dict) else value
+                for name, value in table.items() if value is not None}
 
-    for name in ("data_cipher", "tweak_cipher"):
-        changes[name] = cipher(changes[name])
-    changes["leaf"] = LeafShape(**changes["leaf"])
-    if changes["node_bases"] is not None:
-        changes["node_bases"] = tuple(changes["node_bases"])
-    if changes["tree"] is not None:
-        tree = dict(changes["tree"])
-        changes["tree"] = TreeConfig(**{**tree, "pad_cipher": cipher(tree["pad_cipher"])})
-    if changes.get("keys") is not None:
-        keys = dict(changes["keys"])
-        if keys["fuses"] is not None:
-            keys["fuses"] = FuseConfig(**keys["fuses"])
-        changes["keys"] = KeyManagerConfig(**keys)
-    return EngineConfig(**changes)
+    return change_config(base, given(values))
 
 
 def rows(report: Report) -> Iterator[tuple[str, dict[str, Counter[Outcome]]]]:
