@@ -51,7 +51,7 @@ def small_fused_config() -> EngineConfig:
 
 
 def _simulated(config: EngineConfig) -> NativeComponent:
-    from casemate_sim.documents.hardware import unused_hardware
+    from casemate_sim.exported import unused_hardware
 
     source = digest_of(config.digest, files=source_files(HARDWARE))
     with unused_hardware():  # if its Verilog is there already

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import gc
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -12,7 +16,8 @@ from casemate.config import EngineConfig
 from casemate_sim.config_file import config_dict
 from casemate_sim.toolchain import package_versions
 
-__all__ = ["CLOCK", "RESET", "Exported", "Language", "Port", "engine_ports", "export_engine"]
+__all__ = ["CLOCK", "RESET", "Exported", "Language", "Port", "engine_ports", "export_engine",
+           "unused_hardware"]
 
 CLOCK, RESET = "clk", "rst"
 """Ports that every exported engine has."""
@@ -98,12 +103,21 @@ def export_engine(config: EngineConfig, *, name: str = "casemate",
         port: Port(len(signal), port in flat.inputs) for port, signal in flat.ports.items()})
 
 
+@contextlib.contextmanager
+def unused_hardware() -> Iterator[None]:
+    """Let components be made for what they say of themselves only."""
+    from amaranth.hdl import UnusedElaboratable
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusedElaboratable)
+        yield
+        gc.collect()
+
+
 def engine_ports(config: EngineConfig) -> dict[str, Port]:
     """Return the ports of an engine without building it, clock and reset excepted."""
     from casemate.export import FlatPorts
     from casemate.top import Casemate
-
-    from casemate_sim.documents.hardware import unused_hardware
 
     with unused_hardware():
         flat = FlatPorts(Casemate(config))

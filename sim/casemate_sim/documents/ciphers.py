@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from casemate.config import CipherConfig, ConfigError, SBox
 
+from casemate_sim.exported import unused_hardware
 from casemate_sim.vectors import nist_file, read_vectors
 
-from .hardware import unused_hardware
 from .markdown import table
 
 __all__ = ["authentication", "ciphers", "vectors"]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ast
-import contextlib
-import gc
 import re
-import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +16,8 @@ from casemate.config import (
     TreeConfig,
     preset,
 )
+
+from casemate_sim.exported import unused_hardware
 
 from .markdown import first_sentence, table
 
@@ -47,17 +46,6 @@ def modules(folder: str = "") -> str:
     if not rows:
         raise ValueError(f"there is no folder {folder!r} with modules in {root}")
     return table(("module", "content"), rows)
-
-
-@contextlib.contextmanager
-def unused_hardware() -> Iterator[None]:
-    """Let components be made for what they say of themselves only."""
-    from amaranth.hdl import UnusedElaboratable
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnusedElaboratable)
-        yield
-        gc.collect()
 
 
 def _latencies(config: EngineConfig) -> dict[str, object]:
