@@ -14,7 +14,7 @@ as long as it likes.
 
 from unittest.mock import patch
 
-from amaranth import Cat, Const, Module, Mux, ResetSignal, Signal
+from amaranth import Cat, Const, Module, Mux, ResetSignal, Signal, Value
 from amaranth.asserts import AnySeq
 from amaranth.hdl import Assume, Elaboratable, Fragment
 from casemate.config import CipherConfig, TreeConfig, preset
@@ -33,8 +33,9 @@ SMALLEST = preset("tiny").replace(
 
 
 def anything(m, *signals):
-    """Let signals be whatever they like in each cycle."""
-    m.d.comb += [signal.eq(AnySeq(len(signal))) for signal in signals]
+    """Let signals, views of them too, be whatever they like in each cycle."""
+    for value in map(Value.cast, signals):
+        m.d.comb += value.eq(AnySeq(len(value)))
 
 
 class AnyContents(Contents):
@@ -206,12 +207,7 @@ class Environment(Elaboratable):
         access, answer, close = path.access, path.answer, path.close
         ids, half = len(self.waiting), len(self.waiting) // 2
         line, number = access.payload.line, access.payload.id
-        anything(m, access.valid)
-        m.d.comb += [
-            access.payload.as_value().eq(AnySeq(len(access.payload.as_value()))),
-            close.payload.as_value().eq(AnySeq(len(close.payload.as_value()))),
-            close.valid.eq(AnySeq(1)),
-        ]
+        anything(m, access.valid, access.payload, close.valid, close.payload)
         writes = access.payload.access == Access.WRITE
         same = Cat(each == line for each in self.lines)
         upper = Const((1 << ids) - (1 << half), ids)
@@ -270,9 +266,7 @@ class Environment(Elaboratable):
         unit, parts = self.unit, self.parts
         anything(m, unit.failure.ready)
         if self._commands:
-            anything(m, unit.flush, unit.invalidate, unit.reclaim.valid)
-            m.d.comb += unit.reclaim.payload.as_value().eq(
-                AnySeq(len(unit.reclaim.payload.as_value())))
+            anything(m, unit.flush, unit.invalidate, unit.reclaim.valid, unit.reclaim.payload)
         with m.If(unit.failure.valid & unit.failure.ready & unit.failure.payload.fatal):
             m.d.sync += self.locked.eq(1)
         path, table, checker = unit.data_path, parts.table, parts.checker

@@ -41,8 +41,8 @@ class ContentsSpec(Elaboratable):
         config, place = CONFIG, self._place
         m.submodules.contents = contents = Contents(config)
         given, row, answer = contents.i.payload, contents.row.payload, contents.answer.payload
-        anything(m, contents.i.valid, given.as_value(), contents.close.as_value(),
-                 contents.row.valid, row.as_value(), contents.look_entry)
+        anything(m, contents.i.valid, given, contents.close,
+                 contents.row.valid, row, contents.look_entry)
         ways, entries = config.tree.cache_ways, config.node_entries
         peers = config.tree.walks + config.tree.write_backs
         job, valid, close = Signal.like(given), Signal(), Signal.like(contents.close)
@@ -72,14 +72,14 @@ class ContentsSpec(Elaboratable):
         here = (job.place == place)
         kinds = {kind: valid & (job.job == kind) for kind in Job}
         leaf_job = kinds[Job.ANSWER] | kinds[Job.CLOSE] | kinds[Job.RECLAIM]
-        node_job = (kinds[Job.GET] | kinds[Job.RAISE]) & ~job.in_root
+        counter_job = kinds[Job.GET] | kinds[Job.RAISE]
         m.d.comb += [
             Assume(~leaf_job | is_leaf.bit_select(looked, 1)),
-            Assume(~node_job | ~is_leaf.bit_select(looked, 1)),
+            Assume(~counter_job | job.in_root | ~is_leaf.bit_select(looked, 1)),
             Assume(~(kinds[Job.CLOSE] | kinds[Job.RECLAIM]) | ~job.in_slot),
             Assume(~(kinds[Job.ANSWER] & job.write) | ~job.in_slot),
             Assume(~kinds[Job.FILL] | job.in_slot), Assume(~kinds[Job.EVICT] | ~job.in_slot),
-            Assume(~(valid & job.in_root) | (node_kind(kinds) & ~job.in_slot)),
+            Assume(~(valid & job.in_root) | (counter_job & ~job.in_slot)),
             # A leaf goes to an entry of leaves.
             Assume(~kinds[Job.EVICT] | (is_leaf.bit_select(looked, 1)
                                         == is_leaf.bit_select(ways + job.slot, 1))),
@@ -113,7 +113,7 @@ class ContentsSpec(Elaboratable):
             Assert(~(said & granted) | (answer.version == told)),
             Assert(~(said & granted & wrote) | ~told.all()),
         ]
-        counts = node_kind(kinds) & Mux(job.in_root, roots, here)
+        counts = counter_job & Mux(job.in_root, roots, here)
         m.d.comb += [
             Assert(~(counts & kinds[Job.RAISE]) | (contents.exhausted == spent)),
             Assert(~(counts & kinds[Job.RAISE]) | (contents.counted == ~spent)),
@@ -137,11 +137,6 @@ class ContentsSpec(Elaboratable):
                 number, low = divmod(offset + bit, row_bits)
                 with m.If(row.row == number):
                     m.d.sync += fields[ways + row.entry][bit].eq(row.data[low])
-
-
-def node_kind(kinds):
-    """Return whether a job concerns counters."""
-    return kinds[Job.GET] | kinds[Job.RAISE]
 
 
 @pytest.mark.parametrize("place", [0, pytest.param(3, marks=pytest.mark.verify)])

@@ -2,12 +2,14 @@
 
 import pytest
 from amaranth import Module, ResetSignal, Signal
-from amaranth.asserts import AnyConst, AnySeq
+from amaranth.asserts import AnyConst
 from amaranth.hdl import Assert, Assume, Elaboratable
+from amaranth.lib.wiring import In
 from casemate.config import CipherConfig, TreeConfig, preset
 from casemate.metadata.entry import NodeEntry, peer_count
 from casemate.metadata.pins import Pins
 from casemate_sim.formal import assert_formal
+from metadata_control import anything
 
 CONFIG = preset("tiny").replace(root_counters=8, write_entries=2, tree=TreeConfig(
     cache_sets=2, cache_ways=2, walks=1, write_backs=1, pad_cipher=CipherConfig(pipelined=False)))
@@ -21,12 +23,9 @@ class PinsSpec(Elaboratable):
         m.submodules.pins = pins = Pins(CONFIG)
         entry = AnyConst(len(pins.entry))
         held, place, way = Signal(), Signal.like(pins.set), Signal.like(pins.way)
-        m.d.comb += [Assume(~ResetSignal()), pins.entry.eq(entry), pins.look_set.eq(
-            AnySeq(len(pins.look_set)))]
-        for name in ("pin", "pin_entry", "pin_set", "pin_way", "unpin", "unpin_entry", "cancel",
-                     "cancel_entry"):
-            port = getattr(pins, name)
-            m.d.comb += port.eq(AnySeq(len(port)))
+        m.d.comb += [Assume(~ResetSignal()), pins.entry.eq(entry)]
+        anything(m, pins.look_set, pins.pin, pins.pin_entry, pins.pin_set, pins.pin_way,
+                 pins.unpin, pins.unpin_entry, pins.cancel, pins.cancel_entry)
         with m.If(pins.pin & (pins.pin_entry == entry)):
             m.d.sync += [held.eq(1), place.eq(pins.pin_set), way.eq(pins.pin_way)]
         with m.Elif((pins.unpin & (pins.unpin_entry == entry))
@@ -52,11 +51,8 @@ class TrustSpec(Elaboratable):
     def elaborate(self, platform):
         m = Module()
         m.submodules.entry = entry = self.entry
-        for name, member in entry.signature.members.items():
-            if member.flow.value == "In":
-                port = getattr(entry, name)
-                value = port.as_value() if hasattr(port, "as_value") else port
-                m.d.comb += value.eq(AnySeq(len(value)))
+        anything(m, *(getattr(entry, name) for name, member in entry.signature.members.items()
+                      if member.flow is In))
         n = peer_count(CONFIG)
         born, zero, good, above, parent, waits = (
             Signal(), Signal(), Signal(), Signal(), Signal(range(n)), Signal())

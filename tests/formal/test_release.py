@@ -22,16 +22,6 @@ CONFIG = SMALLEST.replace(leaf=LeafShape(version_bits=2, tag_bits=4))
 ROWS = CONFIG.rows_per_line
 
 
-def free(m, component, *names):
-    """Let inputs of a component be anything; streams' payloads and handshakes too."""
-    for name in names:
-        port = component
-        for part in name.split("."):
-            port = getattr(port, part)
-        value = port.as_value() if hasattr(port, "as_value") else port
-        anything(m, value)
-
-
 class VerdictSpec(Elaboratable):
     """A line passes only if its leaf grants it and has its tag."""
 
@@ -43,9 +33,9 @@ class VerdictSpec(Elaboratable):
         m.submodules.verifier = verifier = Verifier(CONFIG)
         gmac, answer, verdict = verifier.gmac, verifier.answer, verifier.verdict
         m.d.comb += Assume(~ResetSignal())
-        free(m, verifier, "row.valid", "row.payload", "answer.valid", "answer.payload", "encrypt",
-             "confirm", "pad.valid", "pad.payload", "gmac.request.ready", "gmac.row.ready",
-             "gmac.o.valid", "gmac.o.payload")
+        anything(m, verifier.row.valid, verifier.row.payload, answer.valid, answer.payload,
+                 verifier.encrypt, verifier.confirm, verifier.pad.valid, verifier.pad.payload,
+                 gmac.request.ready, gmac.row.ready, gmac.o.valid, gmac.o.payload)
         ids = 2**CONFIG.entry_id_bits
         mac = gmac.o.payload
         for number in range(ids):
@@ -126,11 +116,11 @@ class ReleaseSpec(Elaboratable):
     def elaborate(self, platform):
         m = Module()
         m.submodules.reads = reads = ReadReturn(CONFIG)
-        m.d.comb += Assume(~ResetSignal())
-        free(m, reads, "take", "take_index", "chunk", "row", "row_valid", "verdict.valid",
-             "verdict.id", "verdict.passed", "verdict.response", "verdict.dropped", "lock",
-             "o.ready")
         n, verdict, row = CONFIG.read_entries, reads.verdict, reads.row
+        m.d.comb += Assume(~ResetSignal())
+        anything(m, reads.take, reads.take_index, reads.chunk, row, reads.row_valid, verdict.valid,
+                 verdict.id, verdict.passed, verdict.response, verdict.dropped, reads.lock,
+                 reads.o.ready)
         used, authenticates = Signal(n), Signal(n)
         judged, dropped = Signal(n), Signal(n)
         marked = Cat(used & authenticates)[self.watched]

@@ -38,16 +38,16 @@ class WritesSpec(Elaboratable):
         m.d.comb += Assume(~ResetSignal())
         n = CONFIG.write_entries
         collected = table.collected
-        for port in (
-                table.take, table.chunk, collected.valid, collected.entry, collected.chunk,
-                collected.strobe, table.tweaked, table.fill.ready, table.filled.valid,
-                table.filled.index, table.filled.response, table.send.ready, table.stored.valid,
-                table.stored.index, table.stored.response, table.pending, table.received,
-                *table.read_lines, table.lock, writes.access.ready, writes.answer.valid,
-                writes.answer.payload, writes.verdict.valid, writes.verdict.id,
-                writes.verdict.passed, writes.verdict.response, writes.seal.ready,
-                writes.sealable, writes.tag.valid, writes.tag.payload):
-            anything(m, port.as_value() if hasattr(port, "as_value") else port)
+        anything(
+            m,
+            table.take, table.chunk, collected.valid, collected.entry, collected.chunk,
+            collected.strobe, table.tweaked, table.fill.ready, table.filled.valid,
+            table.filled.index, table.filled.response, table.send.ready, table.stored.valid,
+            table.stored.index, table.stored.response, table.pending, table.received,
+            *table.read_lines, table.lock, writes.access.ready, writes.answer.valid,
+            writes.answer.payload, writes.verdict.valid, writes.verdict.id,
+            writes.verdict.passed, writes.verdict.response, writes.seal.ready,
+            writes.sealable, writes.tag.valid, writes.tag.payload)
         m.d.comb += [
             writes.take.eq(table.take), writes.take_index.eq(table.free_index),
             writes.chunk.eq(table.chunk), writes.lock.eq(table.lock),
