@@ -133,6 +133,7 @@ class Digests(Elaboratable):
         return m
 
 
+@pytest.mark.verify
 def test_no_secret_of_the_fuses_is_seen_on_any_pin_register_or_handshake():
     assert_formal(Secrecy(), mode="prove", name="fuse-secrecy", timeout=1800, twins=DIFFER)
 
@@ -187,9 +188,8 @@ class Slow(Early):
         return m
 
 
-@pytest.mark.parametrize("leak", [
-    pytest.param(Shown, marks=pytest.mark.verify), Alarmed,
-    pytest.param(Slow, marks=pytest.mark.verify)])
+@pytest.mark.verify
+@pytest.mark.parametrize("leak", [Shown, Alarmed, Slow])
 def test_a_leak_would_be_found(leak):
     with pytest.raises(ProofError, match="assertion fails"):
         assert_formal(Alike(leak), depth=16, engine="abc bmc3", name=f"leak-{leak.__name__}",

@@ -156,4 +156,4 @@ def test_no_key_is_seen_on_any_register_alert_or_handshake(leak):
 def test_a_leak_would_be_found(leak):
     with pytest.raises(ProofError, match="assertion fails"):
         assert_formal(Secrecy(leak), mode="bmc", depth=30, engine="abc bmc3",
-                      name=f"leak-{leak}", timeout=200, rows_as_registers=True)
+                      name=f"leak-{leak}", timeout=900, rows_as_registers=True)

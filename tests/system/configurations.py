@@ -30,5 +30,5 @@ TREE = PRESETS["tiny"].replace(
 TREES = {TREE.name: TREE}
 
 CONFIGS = {**PRESETS, **{config.name: config for config in (NARROW, WIDE, LEAST)}}
-LARGE = ("server", "wide", "latency")
+LARGE = ("server", "wide", "latency", "narrow", "least")
 """Those that `make test` leaves to `make verify`."""

@@ -31,13 +31,11 @@ VARIANTS = {
      for sbox, units in itertools.product((SBox.TABLE, SBox.LOGIC), (2, 3, 4, 5))}
 QUICK = {
     ("pipelined-table-1rounds-1registers", 128),
-    ("pipelined-table-2rounds-1registers", 256),
     ("pipelined-block_ram-1rounds-2registers", 128),
     ("iterative-table-1rounds-1registers", 128),
     ("iterative-block_ram-1rounds-1registers", 256),
     ("iterative-logic-2rounds-1registers", 256),
     ("ring-table-3units", 128),
-    ("ring-logic-5units", 256),
 }
 SIDES = {"encrypt": Direction.ENCRYPT, "decrypt": Direction.DECRYPT}
 

@@ -4,9 +4,10 @@ import pytest
 from casemate.metadata.interface import Outcome
 from metadata_environment import DOMAINS, Environment
 
+DEEP, WIDE = (pytest.param(name, marks=pytest.mark.verify) for name in ("deep", "wide"))
 
-@pytest.mark.parametrize("name", [
-    "two_levels", "one_set", "deep", pytest.param("wide", marks=pytest.mark.verify)])
+
+@pytest.mark.parametrize("name", ["two_levels", "one_set", DEEP, WIDE])
 def test_random_traffic_ends_in_a_consistent_tree(name, seed):
     environment = Environment(name, seed)
     environment.traffic(4000, rate=0.5)
@@ -22,7 +23,7 @@ def test_random_traffic_ends_in_a_consistent_tree(name, seed):
     environment.audit()
 
 
-@pytest.mark.parametrize("name", ["two_levels", "deep"])
+@pytest.mark.parametrize("name", ["two_levels", DEEP])
 def test_memory_of_a_long_life_is_kept_to_the_last_bit(name, seed):
     environment = Environment(name, seed)
     environment.age()
@@ -38,7 +39,7 @@ def test_memory_of_a_long_life_is_kept_to_the_last_bit(name, seed):
     environment.audit()
 
 
-@pytest.mark.parametrize("name", ["two_levels", "one_set", "deep"])
+@pytest.mark.parametrize("name", ["two_levels", "one_set", DEEP])
 def test_a_reclaimed_granule_has_no_owner_and_keeps_its_versions(name, seed):
     environment = Environment(name, seed)
     leaves = environment.config.leaves
