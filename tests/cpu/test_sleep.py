@@ -63,7 +63,8 @@ PAUSES = Program(name="pauses", symbols={}, segments={0: b"".join(
 
 
 def start(program, mode, config, patience, core):
-    return boot(program, core=core, config=config, mode=mode, patience=patience, optimise="-O0")
+    return boot(program, core=core, config=config, mode=mode, patience=patience, limit=1_000_000,
+                optimise="-O0")
 
 
 def check(program, mode, config, patiences, core="vexriscv"):

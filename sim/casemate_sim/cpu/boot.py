@@ -189,6 +189,7 @@ def boot(
     with simulation:
         simulation.set_timing(timing)
         _load(simulation, config, mode, seed, memory)
+        # What clears its RAMs is ready by now, or of no use to the mode.
         if patience is not None:
             simulation.let_sleep(patience)
         run = _Run(simulation, progress)
@@ -223,8 +224,6 @@ def _load(simulation: CpuSimulation, config: EngineConfig, mode: str, seed: int,
         return
     keys = keys_of_seed(seed, config)
     open_domain(simulation, config, mode, keys)
-    if config.tree is not None:
-        Control(simulation, config).wait_ready()  # whatever the mode: it sleeps only then
     model = GoldenEngine(config)
     model.set_slot(0, domain=DOMAIN, encrypt=encrypts(mode), authenticate=mode in AUTHENTICATED)
     for name, key in keys.items():
