@@ -62,17 +62,17 @@ PAUSES = Program(name="pauses", symbols={}, segments={0: b"".join(
         store(T3, T0), store(ZERO, T0, 4), 0x0000006f))})
 
 
-def start(program, mode, config, patience, core):
-    return boot(program, core=core, config=config, mode=mode, patience=patience, limit=1_000_000,
-                optimise="-O0")
+def start(program, mode, config, patience):
+    return boot(program, core="vexriscv", config=config, mode=mode, patience=patience,
+                limit=1_000_000, optimise="-O0")
 
 
-def check(program, mode, config, patiences, core="vexriscv"):
-    awake = start(program, mode, config, None, core)
+def check(program, mode, config, patiences):
+    awake = start(program, mode, config, None)
     assert awake.ok and awake.slept == 0
     slept = []
     for patience in patiences:
-        run = start(program, mode, config, patience, core)
+        run = start(program, mode, config, patience)
         for name in SAME:
             assert getattr(run, name) == getattr(awake, name), (patience, name)
         slept.append(run.slept)
@@ -104,8 +104,3 @@ def test_a_program_takes_the_same_cycles_with_a_tree_that_sleeps(name):
 @pytest.mark.verify
 def test_accesses_that_come_when_the_tree_falls_asleep_are_not_lost():
     check(PAUSES, "full", with_tree(TINY), range(8, 2 * PATIENCE, 13))
-
-
-@pytest.mark.verify
-def test_a_core_without_caches_takes_the_same_cycles():
-    check(find_program("hello"), "full", with_tree(TINY), [16, PATIENCE], core="picorv32")
