@@ -9,7 +9,7 @@ from casemate.engine.host_port import host_signature
 from casemate.engine.memory_port import memory_signature
 from casemate.top import Casemate
 
-__all__ = ["CheckedCasemate", "host_rules", "memory_rules"]
+__all__ = ["CheckedCasemate", "host_rules", "memory_rules", "observe_buses"]
 
 
 def host_rules(config: EngineConfig) -> Rules:
@@ -27,6 +27,14 @@ def memory_rules(config: EngineConfig) -> Rules:
                  without=("ERRS_RRESP_EXOKAY", "ERRS_BRESP_EXOKAY"))
 
 
+def observe_buses(m: Module, engine: Casemate, config: EngineConfig) -> None:
+    """Let the rules observe both buses of an engine that is a submodule of `m`."""
+    m.submodules.host_rules = host = host_rules(config)
+    m.submodules.memory_rules = memory = memory_rules(config)
+    host.observe(m, engine.s_axi)
+    memory.observe(m, engine.m_axi)
+
+
 class CheckedCasemate(wiring.Component):
     """``Casemate`` and whatever watches its ports; the ports are the same, without delay.
 
@@ -41,6 +49,8 @@ class CheckedCasemate(wiring.Component):
     def __init__(self, config: EngineConfig):
         self._config = config
         self._engine = Casemate(config)
+        self.door = self._engine.door
+        """See `Casemate`."""
         super().__init__(self._engine.signature)
 
     @property
@@ -52,8 +62,7 @@ class CheckedCasemate(wiring.Component):
         """Connect the engine's ports through, and the rules to its buses."""
         m = Module()
         m.submodules.engine = engine = self._engine
-        m.submodules.host_rules = host = host_rules(self._config)
-        m.submodules.memory_rules = memory = memory_rules(self._config)
+        observe_buses(m, engine, self._config)
         connect(m, flipped(self.s_axi), engine.s_axi)
         connect(m, engine.m_axi, flipped(self.m_axi))
         connect(m, flipped(self.key), engine.key)
@@ -63,6 +72,4 @@ class CheckedCasemate(wiring.Component):
             connect(m, flipped(self.s_axil), engine.s_axil)
             m.d.comb += [getattr(self, name).eq(getattr(engine, name))
                          for name in ("irq", "alert_integrity", "alert_fatal")]
-        host.observe(m, engine.s_axi)
-        memory.observe(m, engine.m_axi)
         return m

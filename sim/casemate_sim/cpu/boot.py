@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,10 +29,14 @@ from casemate_sim.toolchain import package_versions, toolchain
 if TYPE_CHECKING:
     from casemate_sim.cpu.simulation import CpuSimulation
 
-__all__ = ["BUS_ERROR_CODE", "BootProgress", "BootResult", "boot", "machine_config"]
+__all__ = ["BUS_ERROR_CODE", "PATIENCE", "BootProgress", "BootResult", "boot", "machine_config"]
 
 BUS_ERROR_CODE = 135
 """Exit code of the shipped programs when a bus error trapped; see programs/casemate.h."""
+
+PATIENCE = 32
+"""Inactive cycles after which the engine sleeps: more than the 28 of the longest of its ciphers. In
+fact nothing in `tiny` with a tree moves any more after one."""
 
 _LIMIT = 100_000_000
 
@@ -59,6 +64,10 @@ class BootResult:
         In ``integrity`` and ``full``: the engine's statistics registers by name.
     alarms:
         What the engine complained of.
+    memory_digest:
+        SHA-256 of what DRAM holds at the end, in hexadecimal.
+    slept:
+        Cycles in which the engine slept, see `SleepingEngine`.
     wall_seconds, processor_seconds, cycles_per_second, build_seconds:
         Speed of the simulation, in wall seconds and in those that its thread had a processor;
         building the model and sealing the memory count apart.
@@ -81,6 +90,8 @@ class BootResult:
     strike: Mapping[str, object] | None
     metadata: Mapping[str, int] | None
     alarms: tuple[str, ...]
+    memory_digest: str
+    slept: int
     wall_seconds: float
     processor_seconds: float
     cycles_per_second: float
@@ -115,7 +126,8 @@ def machine_config(config: EngineConfig) -> EngineConfig:
 def boot(
     program: Program, *, core: str, config: EngineConfig, mode: str,
     dram: str | DramTiming = "ddr3-1066", seed: int = 0, strike: Strike | None = None,
-    limit: int = _LIMIT, optimise: str = "-O2", progress: BootProgress | None = None,
+    limit: int = _LIMIT, patience: int | None = PATIENCE, optimise: str = "-O2",
+    progress: BootProgress | None = None,
 ) -> BootResult:
     """Run a program to its end.
 
@@ -140,6 +152,9 @@ def boot(
         An attack on DRAM in the middle of the program.
     limit:
         Cycles after which the program is given up.
+    patience:
+        Inactive cycles after which the engine sleeps; None: never. Nothing but the simulation's
+        speed depends on it.
     optimise:
         Option of the C++ compiler for the model: a short run is over sooner with ``-O0``.
     progress:
@@ -174,11 +189,15 @@ def boot(
     with simulation:
         simulation.set_timing(timing)
         _load(simulation, config, mode, seed, memory)
+        # What clears its RAMs is ready by now, or of no use to the mode.
+        if patience is not None:
+            simulation.let_sleep(patience)
         run = _Run(simulation, progress)
         build_seconds = time.monotonic() - started
         run.go(limit, None if strike is None else strike.on(simulation, config))
-        metadata, alarms = None, ()
+        memory_digest, metadata, alarms = _digest(simulation), None, ()
         if mode in AUTHENTICATED:
+            simulation.wait_idle()  # counts of a moment in which nothing happens
             control = Control(simulation, config)
             metadata, alarms = control.statistics(), tuple(dict.fromkeys(control.alarms()))
         return BootResult(
@@ -186,7 +205,8 @@ def boot(
             config_digest=config.digest, dram=timing.name, seed=seed,
             code=simulation.code if run.over else None, output=bytes(run.output),
             cycles=simulation.cycles, strike=None if strike is None else strike.as_dict(),
-            metadata=metadata, alarms=alarms, wall_seconds=run.seconds,
+            metadata=metadata, alarms=alarms, memory_digest=memory_digest,
+            slept=simulation.slept, wall_seconds=run.seconds,
             processor_seconds=run.processor_seconds,
             cycles_per_second=simulation.cycles / max(run.seconds, 1e-9),
             build_seconds=build_seconds, interrupted=run.interrupted,
@@ -218,6 +238,13 @@ def _load(simulation: CpuSimulation, config: EngineConfig, mode: str, seed: int,
         control.write("policy", failure=Policy.REPORT_ONLY.value)
         control.clear_statistics()
         simulation.wait_idle()
+
+
+def _digest(simulation: CpuSimulation) -> str:
+    state = sha256()
+    for address, content in sorted(simulation.pages()):
+        state.update(address.to_bytes(8, "little") + content)
+    return state.hexdigest()
 
 
 class _Run:

@@ -3,6 +3,7 @@
 
 #include "Vcasemate_simulation.h"
 #include "memory.h"
+#include "sleep.h"
 #include "verilated.h"
 
 #if CASEMATE_TRACE_FST
@@ -34,6 +35,7 @@ struct EngineSimulation {
     std::unique_ptr<Vcasemate_simulation> model;
     SparseMemory memory;
     uint64_t cycle = 0;
+    Sleep sleep;
     std::vector<uint64_t> root;  // counters, as far as they were ever written
     std::string error;
 #if CASEMATE_TRACE_FST || CASEMATE_TRACE_VCD
@@ -68,8 +70,10 @@ struct EngineSimulation {
     }
 
     void tick() {
+        sleep.before(*model);
         model->clk = 1;
         model->eval();
+        sleep.after(*model);
         dump(2 * cycle);
         model->clk = 0;
         model->eval();

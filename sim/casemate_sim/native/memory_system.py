@@ -61,6 +61,8 @@ class MemorySystem(wiring.Component):
         Banks of the DRAM.
     members:
         The host's own ports.
+    sleeps:
+        The engine is a `SleepingEngine`.
 
     Members
     -------
@@ -79,6 +81,8 @@ class MemorySystem(wiring.Component):
         Set a domain slot, in the same way.
     engine_idle : Out(1)
         The engine has nothing in flight and no key to expand.
+    engine_clk, engine_feed, engine_active, engine_stale
+        See `SleepingEngine`. Only of an engine that sleeps; registers count as its ports.
     register_valid, register_write, register_address, register_value
         Access a register: valid for one cycle, then ready is low until the answer is there. Only
         of an engine with a tree, like all that follows.
@@ -89,9 +93,10 @@ class MemorySystem(wiring.Component):
     """
 
     def __init__(self, config: EngineConfig, *, bare: bool, banks: int,
-                 members: Mapping[str, wiring.Member]):
+                 members: Mapping[str, wiring.Member], sleeps: bool = False):
         self._config = config
         self._bare = bare
+        self._sleeps = sleeps and not bare
         self._banks = banks
         ports = {"clk": In(1), "rst": In(1), "handle": In(64), "run": In(1), "timing": In(TIMING)}
         if not bare:
@@ -102,6 +107,9 @@ class MemorySystem(wiring.Component):
                 "slot_slot": In(slots), "slot_enable": In(1), "slot_domain": In(DOMAIN_BITS),
                 "slot_encrypt": In(1), "slot_authenticate": In(1), "engine_idle": Out(1),
             }
+        if self._sleeps:
+            ports |= {"engine_clk": In(1), "engine_feed": In(1), "engine_active": Out(1),
+                      "engine_stale": Out(1)}
         if self._has_tree:
             ports |= {
                 "register_valid": In(1), "register_write": In(1),
@@ -150,15 +158,20 @@ class MemorySystem(wiring.Component):
                           dram: DramModel) -> None:
         from casemate.top import Casemate
 
-        from casemate_sim.checked import host_rules, memory_rules
+        from casemate_sim.checked import observe_buses
+        from casemate_sim.native.sleep import SleepingEngine
 
-        m.submodules.engine = engine = Casemate(self._config)
+        if self._sleeps:
+            m.submodules.engine = engine = SleepingEngine(self._config)
+            m.d.comb += [
+                engine.clk.eq(self.engine_clk), engine.feed.eq(self.engine_feed),
+                self.engine_active.eq(engine.active), self.engine_stale.eq(engine.stale),
+            ]
+        else:
+            m.submodules.engine = engine = Casemate(self._config)
+            observe_buses(m, engine, self._config)
         wiring.connect(m, bus, engine.s_axi)
         wiring.connect(m, engine.m_axi, dram.bus)
-        m.submodules.host_rules = host = host_rules(self._config)
-        m.submodules.memory_rules = memory = memory_rules(self._config)
-        host.observe(m, bus)
-        memory.observe(m, dram.bus)
         m.d.sync += [
             engine.key.p.slot.eq(self.key_slot), Value.cast(engine.key.p.name).eq(self.key_name),
             engine.key.p.key.eq(self.key_value),
@@ -191,6 +204,9 @@ class MemorySystem(wiring.Component):
             self.register_result.eq(registers.result),
             self.register_response.eq(registers.response),
         ]
+        if self._sleeps:
+            with m.If(~registers.ready):  # or the answer would never come
+                m.d.comb += self.engine_active.eq(1)
         door = engine.door
         m.d.sync += [
             door.load.eq(self.root_load), door.load_index.eq(self.root_index),
