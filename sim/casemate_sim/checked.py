@@ -9,7 +9,7 @@ from casemate.engine.host_port import host_signature
 from casemate.engine.memory_port import memory_signature
 from casemate.top import Casemate
 
-__all__ = ["CheckedCasemate", "host_rules", "memory_rules", "observe_buses"]
+__all__ = ["CheckedCasemate", "host_rules", "memory_rules"]
 
 
 def host_rules(config: EngineConfig) -> Rules:
@@ -25,14 +25,6 @@ def memory_rules(config: EngineConfig) -> Rules:
     # The engine never asks for an exclusive access, and copes with a DRAM that answers EXOKAY.
     return Rules(memory_signature(config), name="m_axi", outstanding=outstanding,
                  without=("ERRS_RRESP_EXOKAY", "ERRS_BRESP_EXOKAY"))
-
-
-def observe_buses(m: Module, engine: Casemate, config: EngineConfig) -> None:
-    """Let the rules observe both buses of an engine that is a submodule of `m`."""
-    m.submodules.host_rules = host = host_rules(config)
-    m.submodules.memory_rules = memory = memory_rules(config)
-    host.observe(m, engine.s_axi)
-    memory.observe(m, engine.m_axi)
 
 
 class CheckedCasemate(wiring.Component):
@@ -62,7 +54,10 @@ class CheckedCasemate(wiring.Component):
         """Connect the engine's ports through, and the rules to its buses."""
         m = Module()
         m.submodules.engine = engine = self._engine
-        observe_buses(m, engine, self._config)
+        m.submodules.host_rules = host = host_rules(self._config)
+        m.submodules.memory_rules = memory = memory_rules(self._config)
+        host.observe(m, engine.s_axi)
+        memory.observe(m, engine.m_axi)
         connect(m, flipped(self.s_axi), engine.s_axi)
         connect(m, engine.m_axi, flipped(self.m_axi))
         connect(m, flipped(self.key), engine.key)

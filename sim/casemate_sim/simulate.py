@@ -31,8 +31,12 @@ from casemate_sim.trace import RECORD
 if TYPE_CHECKING:
     from casemate_sim.native.simulation import NativeSimulation
 
-__all__ = ["DOMAIN", "MODES", "PlayerConfig", "Progress", "Result", "SimulationSecrets",
+__all__ = ["DOMAIN", "MODES", "PATIENCE", "PlayerConfig", "Progress", "Result", "SimulationSecrets",
            "check_records", "create_simulation", "secrets_of_seed", "simulate"]
+
+PATIENCE = 128
+"""Inactive cycles after which the engine sleeps: several times what its slowest cipher takes, for
+any configuration. The gaps in a program's traffic are longer by far."""
 
 _HANG_CYCLES = 1_000_000
 
@@ -146,6 +150,8 @@ class Result:
         Speed of the simulation; the build of the model counts apart.
     versions:
         Tools and packages.
+    slept:
+        Cycles in which the engine had nothing to do and was not evaluated.
     interrupted:
         Ctrl-C ended it; the numbers are those up to then.
     metadata:
@@ -188,6 +194,7 @@ class Result:
     cycles_per_second: float
     build_seconds: float
     versions: Mapping[str, str]
+    slept: int
     interrupted: bool = False
     metadata: Mapping[str, int] | None = None
     alarms: tuple[str, ...] = ()
@@ -261,7 +268,7 @@ class Result:
                 "instructions", "reads", "writes", "bytes_read", "bytes_written",
                 "error_responses", "window_stalls", "record_stalls", "reads_checked",
                 "data_error_count", "interval", "wall_seconds", "cycles_per_second",
-                "build_seconds", "interrupted")}
+                "build_seconds", "slept", "interrupted")}
         values |= {
             "dram": self.dram.as_dict(), "player": asdict(self.player),
             "metadata": None if self.metadata is None else dict(self.metadata),
@@ -391,7 +398,7 @@ def simulate(
     player: PlayerConfig | None = None, seed: int = 0, wave: Path | None = None,
     wave_cycles: tuple[int, int] | None = None,
     progress: Callable[[Progress], None] | None = None, keep_image: bool = False,
-    interval: int = 1024,
+    interval: int = 1024, patience: int | None = PATIENCE,
 ) -> Result:
     """Play a trace and measure.
 
@@ -421,6 +428,9 @@ def simulate(
         Fill in the result's ``image`` and ``expected``.
     interval:
         Cycles between samples of the bandwidth.
+    patience:
+        Inactive cycles after which the engine sleeps; None: never. Nothing but the simulation's
+        speed depends on it.
 
     Raises
     ------
@@ -454,6 +464,8 @@ def simulate(
     with simulation:
         build_seconds = time.monotonic() - build_started
         simulation.load_records(records)
+        if patience is not None:
+            simulation.let_sleep(patience)
         if wave is not None:
             simulation.trace(wave, first=(wave_cycles or (0, 0))[0],
                              **({"last": wave_cycles[1]} if wave_cycles else {}))
@@ -461,7 +473,7 @@ def simulate(
         started = time.monotonic()
         interrupted = _play(simulation, len(records), progress, started)
         seconds = time.monotonic() - started
-        simulated = simulation.cycle - first_cycle
+        simulated, slept = simulation.cycle - first_cycle, simulation.slept
         counters = simulation.counters()
         report = simulation.check()
         beat_bytes = config.data_bits // 8
@@ -500,5 +512,5 @@ def simulate(
         data_error_count=report.failed, data_errors=tuple(str(e) for e in report.errors),
         wall_seconds=seconds, cycles_per_second=simulated / max(seconds, 1e-9),
         build_seconds=build_seconds, versions=toolchain().versions | package_versions(),
-        interrupted=interrupted, metadata=metadata, alarms=tuple(dict.fromkeys(alarms)),
-        image=image, root_counters=root, expected=expected)
+        slept=slept, interrupted=interrupted, metadata=metadata,
+        alarms=tuple(dict.fromkeys(alarms)), image=image, root_counters=root, expected=expected)

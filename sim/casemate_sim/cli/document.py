@@ -58,6 +58,7 @@ RUN_FIELDS = {
     "error_responses": "responses other than OKAY",
     "window_stalls": "cycles in which the core stood still for its window",
     "record_stalls": "cycles in which the core stood still at a record that could not go",
+    "slept": "cycles in which the engine had nothing to do and was not evaluated",
     "reads_checked": "reads compared with what had been written before",
     "data_error_count": "reads that returned anything else",
     "data_errors": "the first of them, described",

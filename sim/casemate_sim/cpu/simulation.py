@@ -17,7 +17,6 @@ class CpuSimulation(NativeModel):
     functions = (
         ("run", INTEGER, (POINTER, U64)), ("ran", U64, (POINTER,)), ("code", U32, (POINTER,)),
         ("output", U64, (POINTER, POINTER, U64)),
-        ("let_sleep", None, (POINTER, U64)), ("slept", U64, (POINTER,)),
     )
 
     def run(self, cycles: int) -> bool:
@@ -33,15 +32,6 @@ class CpuSimulation(NativeModel):
     def code(self) -> int:
         """Exit code of a program that is over."""
         return self._library.casemate_code(self._handle)
-
-    def let_sleep(self, patience: int) -> None:
-        """Let the engine sleep after `patience` inactive cycles; at first it never does."""
-        self._library.casemate_let_sleep(self._handle, patience)
-
-    @property
-    def slept(self) -> int:
-        """Cycles in which the engine slept."""
-        return self._library.casemate_slept(self._handle)
 
     def output(self) -> bytes:
         """Take what the program has written since the last call."""

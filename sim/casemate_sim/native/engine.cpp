@@ -178,6 +178,13 @@ void casemate_root(EngineSimulation *simulation, uint64_t *values, uint64_t coun
         values[index] = index < root.size() ? root[index] : 0;
 }
 
+// From now on the engine sleeps after `patience` inactive cycles of a run.
+void casemate_let_sleep(EngineSimulation *simulation, uint64_t patience) {
+    simulation->sleep.patience = patience;
+}
+
+uint64_t casemate_slept(EngineSimulation *simulation) { return simulation->sleep.slept; }
+
 int casemate_ticks(EngineSimulation *simulation, uint64_t count) {
     return guarded(simulation, [&] {
         for (uint64_t i = 0; i < count; i++) simulation->tick();

@@ -65,8 +65,6 @@ class Host:
         Its C++ and SystemVerilog, beside what all simulations have.
     verilog:
         Returns Verilog of others that the hardware instantiates.
-    sleeps:
-        The engine is one that sleeps, see `MemorySystem`.
     """
 
     name: str
@@ -74,7 +72,6 @@ class Host:
     folder: Path
     sources: tuple[Path, ...]
     verilog: Callable[[], str] = str
-    sleeps: bool = False
 
 
 def _player(config: EngineConfig, bare: bool, banks: int) -> MemorySystem:
@@ -179,7 +176,6 @@ def build_library(
         defines = (f"-DCASEMATE_DATA_BITS={config.data_bits}",
                    f"-DCASEMATE_ENGINE={int(not bare)}",
                    f"-DCASEMATE_TREE={int(not bare and config.tree is not None)}",
-                   f"-DCASEMATE_SLEEP={int(not bare and host.sleeps)}",
                    f"-DCASEMATE_TRACE_VCD={int(wave == 'vcd')}",
                    f"-DCASEMATE_TRACE_FST={int(wave == 'fst')}",
                    "-DVL_USER_STOP", "-DVL_USER_FATAL", f"-I{_HERE}")

@@ -61,8 +61,6 @@ class MemorySystem(wiring.Component):
         Banks of the DRAM.
     members:
         The host's own ports.
-    sleeps:
-        The engine is a `SleepingEngine`.
 
     Members
     -------
@@ -82,7 +80,7 @@ class MemorySystem(wiring.Component):
     engine_idle : Out(1)
         The engine has nothing in flight and no key to expand.
     engine_clk, engine_feed, engine_active, engine_stale
-        See `SleepingEngine`. Only of an engine that sleeps; registers count as its ports.
+        See `SleepingEngine`; registers count as its ports. Absent from a bare wire.
     register_valid, register_write, register_address, register_value
         Access a register: valid for one cycle, then ready is low until the answer is there. Only
         of an engine with a tree, like all that follows.
@@ -93,10 +91,9 @@ class MemorySystem(wiring.Component):
     """
 
     def __init__(self, config: EngineConfig, *, bare: bool, banks: int,
-                 members: Mapping[str, wiring.Member], sleeps: bool = False):
+                 members: Mapping[str, wiring.Member]):
         self._config = config
         self._bare = bare
-        self._sleeps = sleeps and not bare
         self._banks = banks
         ports = {"clk": In(1), "rst": In(1), "handle": In(64), "run": In(1), "timing": In(TIMING)}
         if not bare:
@@ -106,10 +103,9 @@ class MemorySystem(wiring.Component):
                 "key_value": In(config.aes_bits), "slot_valid": In(1), "slot_ready": Out(1),
                 "slot_slot": In(slots), "slot_enable": In(1), "slot_domain": In(DOMAIN_BITS),
                 "slot_encrypt": In(1), "slot_authenticate": In(1), "engine_idle": Out(1),
+                "engine_clk": In(1), "engine_feed": In(1), "engine_active": Out(1),
+                "engine_stale": Out(1),
             }
-        if self._sleeps:
-            ports |= {"engine_clk": In(1), "engine_feed": In(1), "engine_active": Out(1),
-                      "engine_stale": Out(1)}
         if self._has_tree:
             ports |= {
                 "register_valid": In(1), "register_write": In(1),
@@ -156,20 +152,13 @@ class MemorySystem(wiring.Component):
 
     def _elaborate_engine(self, m: Module, bus: wiring.PureInterface,
                           dram: DramModel) -> None:
-        from casemate.top import Casemate
-
-        from casemate_sim.checked import observe_buses
         from casemate_sim.native.sleep import SleepingEngine
 
-        if self._sleeps:
-            m.submodules.engine = engine = SleepingEngine(self._config)
-            m.d.comb += [
-                engine.clk.eq(self.engine_clk), engine.feed.eq(self.engine_feed),
-                self.engine_active.eq(engine.active), self.engine_stale.eq(engine.stale),
-            ]
-        else:
-            m.submodules.engine = engine = Casemate(self._config)
-            observe_buses(m, engine, self._config)
+        m.submodules.engine = engine = SleepingEngine(self._config)
+        m.d.comb += [
+            engine.clk.eq(self.engine_clk), engine.feed.eq(self.engine_feed),
+            self.engine_active.eq(engine.active), self.engine_stale.eq(engine.stale),
+        ]
         wiring.connect(m, bus, engine.s_axi)
         wiring.connect(m, engine.m_axi, dram.bus)
         m.d.sync += [
@@ -204,9 +193,8 @@ class MemorySystem(wiring.Component):
             self.register_result.eq(registers.result),
             self.register_response.eq(registers.response),
         ]
-        if self._sleeps:
-            with m.If(~registers.ready):  # or the answer would never come
-                m.d.comb += self.engine_active.eq(1)
+        with m.If(~registers.ready):  # or the answer would never come
+            m.d.comb += self.engine_active.eq(1)
         door = engine.door
         m.d.sync += [
             door.load.eq(self.root_load), door.load_index.eq(self.root_index),

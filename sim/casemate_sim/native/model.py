@@ -88,6 +88,7 @@ class NativeModel:
         ("wait_idle", INTEGER, (POINTER, U64)), ("ticks", INTEGER, (POINTER, U64)),
         ("register", INTEGER, (POINTER, INTEGER, U32, ctypes.POINTER(U32))),
         ("load_root", INTEGER, (POINTER, POINTER, U64)), ("root", None, (POINTER, POINTER, U64)),
+        ("let_sleep", None, (POINTER, U64)), ("slept", U64, (POINTER,)),
         ("cycle", U64, (POINTER,)),
         ("memory_read", None, (POINTER, U64, POINTER, U64)),
         ("memory_write", None, (POINTER, U64, POINTER, U64)),
@@ -173,6 +174,15 @@ class NativeModel:
     def trace(self, path: Path, *, first: int = 0, last: int = _MASK) -> None:
         """Write a waveform of the cycles from `first` up to `last`, counted from reset."""
         self._check(self._library.casemate_trace(self._handle, str(path).encode(), first, last))
+
+    def let_sleep(self, patience: int) -> None:
+        """Let the engine sleep after so many inactive cycles of a run; at first it never does."""
+        self._library.casemate_let_sleep(self._handle, patience)
+
+    @property
+    def slept(self) -> int:
+        """Cycles in which the engine slept."""
+        return self._library.casemate_slept(self._handle)
 
     def idle(self, cycles: int) -> None:
         """Let cycles pass."""

@@ -1,4 +1,4 @@
-// When a `SleepingEngine` (sleep.py) is evaluated. Without one all of this is empty.
+// When a `SleepingEngine` (sleep.py) is evaluated. Without an engine all of this is empty.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ struct Sleep {
 
     bool awake() const { return quiet <= patience; }
 
-#if CASEMATE_SLEEP
+#if CASEMATE_ENGINE
     // Before a clock edge. While the host waits, the harness changes what it likes: nobody sleeps.
     template <typename Model> void before(Model &model) {
         quiet = model.engine_active || !model.run ? 0 : quiet + 1;

@@ -49,13 +49,6 @@ int casemate_run(Simulation *simulation, uint64_t cycles) {
     });
 }
 
-// From now on the engine sleeps after `patience` inactive cycles.
-void casemate_let_sleep(Simulation *simulation, uint64_t patience) {
-    simulation->sleep.patience = patience;
-}
-
-uint64_t casemate_slept(Simulation *simulation) { return simulation->sleep.slept; }
-
 uint64_t casemate_ran(Simulation *simulation) { return simulation->ran; }
 
 uint32_t casemate_code(Simulation *simulation) { return simulation->code; }

@@ -34,7 +34,7 @@ class CpuTop(MemorySystem):
 
     def __init__(self, core: type[Core], config: EngineConfig, bare: bool, banks: int):
         self._core = core
-        super().__init__(config, bare=bare, banks=banks, members={}, sleeps=True)
+        super().__init__(config, bare=bare, banks=banks, members={})
 
     def elaborate(self, platform) -> Module:
         """Connect the core to devices and memory."""
@@ -59,5 +59,5 @@ class CpuTop(MemorySystem):
 def host_of(core: type[Core]) -> Host:
     """Return what `build_library` needs to build a simulation with `core`."""
     return Host(
-        name=core.name, top=partial(CpuTop, core), folder=_HERE, verilog=core.verilog, sleeps=True,
+        name=core.name, top=partial(CpuTop, core), folder=_HERE, verilog=core.verilog,
         sources=(_HERE / "casemate_cpu.cpp", _HERE / "casemate_cpu.sv"))
