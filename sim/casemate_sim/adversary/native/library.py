@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from casemate.config import EngineConfig
@@ -26,7 +27,8 @@ _HERE = Path(__file__).parent
 _OPTIONS = ("-O3", "--assert", "--x-assign", "fast", "--x-initial", "fast", *SPLIT_OPTIONS)
 
 
-def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "-O1") -> Path:
+def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "-O1",
+                  netlist: bool = False, transform: Callable[[str], str] = str) -> Path:
     """Return the library for `config`, building it if the cache does not have it.
 
     Parameters
@@ -37,37 +39,49 @@ def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "
         Compile in what writes a VCD file; slower.
     optimise:
         Option of the C++ compiler.
+    netlist:
+        Of what synthesis makes of the engine, see ``synthesis.mapped``.
+    transform:
+        Changes the Verilog before it is built.
 
     Raises
     ------
     casemate_sim.toolchain.ToolError
         If a tool is missing or the build fails.
     """
-    native = SIMULATION / "native"
+    native, synthesis = SIMULATION / "native", SIMULATION / "synthesis"
 
     def export(folder: Path) -> None:
-        from casemate.export import verilog
+        from casemate.export import convert_verilog
+        from casemate.top import Casemate
 
-        (folder / f"{_TOP}.v").write_text(share_roms(verilog(config, name=_TOP)))
+        from casemate_sim.synthesis.mapped import mapped_verilog
 
+        convert = mapped_verilog if netlist else convert_verilog
+        (folder / f"{_TOP}.v").write_text(share_roms(convert(Casemate(config), name=_TOP)))
+
+    kind = f"attack-{config.name}" + ("-netlist" if netlist else "")
     sources = source_files(HARDWARE)
-    exported = cached(f"verilog-attack-{config.name}", digest_of(
+    if netlist:
+        sources += source_files(synthesis, suffixes=(".py", ".vh"))
+    exported = transform((cached(f"verilog-{kind}", digest_of(
         config.digest, package_versions("amaranth", "pyosys"),
-        files=[*sources, native / "roms.py"]), export) / f"{_TOP}.v"
+        files=[*sources, native / "roms.py"]), export) / f"{_TOP}.v").read_text())
     harness = [_HERE / "harness.cpp", native / "memory.h"]
 
     def build(folder: Path) -> None:
+        (folder / f"{_TOP}.v").write_text(exported)
         defines = (
             f"-DCASEMATE_DATA_BITS={config.data_bits}", f"-DCASEMATE_ID_BITS={config.id_bits}",
             f"-DCASEMATE_MEMORY_ID_BITS={config.memory_id_bits}",
             f"-DCASEMATE_AES_BITS={config.aes_bits}",
             f"-DCASEMATE_TREE={int(config.tree is not None)}", f"-DCASEMATE_TRACE={int(wave)}",
             "-DVL_USER_STOP", "-DVL_USER_FATAL", f"-I{native}")
-        verilate([exported], top=_TOP, output=folder / _LIBRARY,
+        verilate([folder / f"{_TOP}.v"], top=_TOP, output=folder / _LIBRARY,
                  options=(*_OPTIONS, *(("--trace-vcd", "--trace-structs") if wave else ())),
                  cpp_sources=[_HERE / "harness.cpp"],
                  cpp_flags=(optimise, "-fno-strict-aliasing", "-w", *defines))
 
-    key = digest_of(wave, optimise, _OPTIONS, toolchain().versions, config.memory_id_bits,
-                    files=[exported, *harness])
-    return cached(f"attack-{config.name}" + ("-vcd" if wave else ""), key, build) / _LIBRARY
+    key = digest_of(exported, wave, optimise, _OPTIONS, toolchain().versions,
+                    config.memory_id_bits, files=harness)
+    return cached(kind + ("-vcd" if wave else ""), key, build) / _LIBRARY
