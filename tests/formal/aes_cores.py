@@ -68,25 +68,21 @@ class CipherSpec(Elaboratable):
         if self.inverse and (self.config.pipelined or self.config.units > 1):
             with m.If((write.round != 0) & (write.round != self.rounds)):
                 m.d.comb += kept.eq(fips.mix(m, write.value, inverse=True))
-        self._kept = [[Signal(128, reset_less=True) for _ in range(16)] for _ in range(KEYS)]
-        for key, rounds in enumerate(self._kept):
-            for number, register in enumerate(rounds):
-                with m.If(write.valid & (write.key == key) & (write.round == number)):
-                    m.d.sync += register.eq(kept)
+        self._kept = [Signal(128, reset_less=True) for _ in range(16 * KEYS)]
+        for place, register in enumerate(self._kept):
+            with m.If(write.valid & (write.key * 16 + write.round == place)):
+                m.d.sync += register.eq(kept)
 
     def _round_key(self, m: Module, step: Value | int, key: Value) -> Value:
         """Return the round key of a step, counted from 0, of one of the keys."""
         number = self.rounds - step if self.inverse else step
+        if isinstance(number, int):
+            return Mux(key, self._kept[16 + number], self._kept[number])
         found = Signal(128)
-        for index, rounds in enumerate(self._kept):
-            with m.If(key == index):
-                if isinstance(number, int):
-                    m.d.comb += found.eq(rounds[number])
-                else:
-                    with m.Switch(number):
-                        for place, register in enumerate(rounds):
-                            with m.Case(place):
-                                m.d.comb += found.eq(register)
+        with m.Switch((key * 16 + number)[:5]):
+            for place, register in enumerate(self._kept):
+                with m.Case(place):
+                    m.d.comb += found.eq(register)
         return found
 
     def _substitute(self, m: Module, state: Value) -> Value:
@@ -166,7 +162,8 @@ class CipherSpec(Elaboratable):
         with m.If(idle & self.valid):
             m.d.sync += [number.eq(1), state.eq(given.block), key.eq(given.key), tag.eq(given.tag)]
         with m.If(~idle & looked_up):
-            m.d.sync += [state.eq(ended), number.eq(Mux(last, 0, number + 1)), done.eq(last)]
+            over = number >= self.rounds
+            m.d.sync += [state.eq(ended), number.eq(Mux(over, 0, number + 1)), done.eq(over)]
         return idle, done, state, tag
 
 
