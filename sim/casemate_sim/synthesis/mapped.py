@@ -70,8 +70,8 @@ def _models() -> str:
 def mapped_verilog(component: wiring.Component, *, name: str) -> str:
     """Return a component's netlist for an ECP5 with the models of its cells.
 
-    It has the top module `name` and the ports of ``casemate.export.convert_verilog``. The netlist is
-    kept in the cache. Assertions of the component are not in it.
+    Top module and ports are those of ``casemate.export.convert_verilog``; assertions are not in it.
+    The netlist is kept in the cache.
 
     Raises
     ------

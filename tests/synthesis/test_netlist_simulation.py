@@ -1,0 +1,138 @@
+"""What synthesis makes of the hardware does what the hardware does: netlists, simulated.
+
+The engine's netlist under random traffic is in ``tests/system``.
+"""
+
+import random
+import re
+
+import pytest
+from amaranth import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from casemate.aes.cipher import Direction, create_cipher
+from casemate.aes.key_schedule import KeyExpander
+from casemate.config import preset
+from casemate_sim.adversary import Outcome, plan, run_campaign, run_now
+from casemate_sim.adversary.native import NativeAdapter
+from casemate_sim.component import NativeComponent
+from casemate_sim.modes import with_tree
+from casemate_sim.synthesis.mapped import check_block_ram
+from casemate_sim.toolchain import ToolError
+from Crypto.Cipher import AES
+
+CIPHER = preset("tiny").data_cipher
+SIDES = {"encrypt": Direction.ENCRYPT, "decrypt": Direction.DECRYPT}
+
+
+class Ciphers(wiring.Component):
+    """Key expansion and both directions of a core, for one key."""
+
+    def __init__(self):
+        self.cores = {name: create_cipher(CIPHER, aes_bits=128, direction=side, keys=1, tag=1)
+                      for name, side in SIDES.items()}
+        super().__init__({"key": In(stream.Signature(128))}
+                         | {f"{name}_i": In(stream.Signature(128)) for name in SIDES}
+                         | {f"{name}_o": Out(128) for name in SIDES})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.expander = expander = KeyExpander(aes_bits=128, tag=1)
+        m.d.comb += [self.key.ready.eq(expander.i.ready), expander.i.valid.eq(self.key.valid),
+                     expander.i.p.key.eq(self.key.payload)]
+        for name, core in self.cores.items():
+            m.submodules[name] = core
+            i = getattr(self, f"{name}_i")
+            m.d.comb += [
+                core.round_key.valid.eq(expander.o.valid),
+                core.round_key.round.eq(expander.o.p.round),
+                core.round_key.value.eq(expander.o.p.value), i.ready.eq(core.i.ready),
+                core.i.valid.eq(i.valid), core.i.p.block.eq(i.payload),
+                getattr(self, f"{name}_o").eq(core.o.p.block),
+            ]
+        return m
+
+
+def wrong_blocks(native, seed, keys=8, blocks=8):
+    """Return how many blocks under random keys come out otherwise than from pycryptodome."""
+    rng = random.Random(seed)
+    wrong = 0
+    for _ in range(keys):
+        key = rng.randbytes(16)
+        native.step({"key_valid": 1, "key": int.from_bytes(key, "little")})
+        native.step({}, 11)
+        for _ in range(blocks):
+            plain = rng.randbytes(16)
+            secret = AES.new(key, AES.MODE_ECB).encrypt(plain)
+            native.step({"encrypt_i_valid": 1, "encrypt_i": int.from_bytes(plain, "little"),
+                         "decrypt_i_valid": 1, "decrypt_i": int.from_bytes(secret, "little")})
+            found = native.step({}, 30)
+            wrong += found["encrypt_o"] != int.from_bytes(secret, "little")
+            wrong += found["decrypt_o"] != int.from_bytes(plain, "little")
+    return wrong
+
+
+def with_wrong_lut(netlist):
+    """Invert what the first LUT says of inputs that are all 1."""
+    return re.sub(r"(?<=  LUT4 #\(\n    \.INIT\(16'h)[0-9a-f]",
+                  lambda digit: f"{int(digit[0], 16) ^ 8:x}", netlist, count=1)
+
+
+def with_stuck_register(netlist, name):
+    """Let a register be 0 for ever."""
+    changed, count = re.subn(
+        rf"(?<=\.DI\()[^\n]*(?=\),\n(?:    \.(?:LSR|M)\([^\n]*\n)*    \.Q\(\\{re.escape(name)} )",
+        "1'h0", netlist)
+    assert count == 1
+    return changed
+
+
+def test_the_netlist_of_a_cipher_with_tables_in_block_ram_agrees_with_the_library(seed):
+    assert wrong_blocks(NativeComponent(Ciphers(), netlist=True), seed) == 0
+
+
+def test_one_wrong_lut_would_be_found(seed):
+    assert wrong_blocks(NativeComponent(Ciphers(), netlist=True, transform=with_wrong_lut), seed)
+
+
+def block_ram(**changes):
+    """Return a block RAM of rows as Yosys writes it into JSON, with other settings or pins."""
+    settings = {"DATA_WIDTH_A": f"{36:032b}", "DATA_WIDTH_B": f"{36:032b}", "REGMODE_A": "NOREG",
+                "REGMODE_B": "NOREG", "CSDECODE_A": "0b000", "CSDECODE_B": "0b000",
+                "CLKAMUX": "CLKA", "CLKBMUX": "CLKB", "GSR": "DISABLED"}
+    pins = {name: ["0"] for name in ("RSTA", "RSTB", "WEB", "CSA0", "CSA1", "CSA2", "CSB0", "CSB1",
+                                     "CSB2")} | {"WEA": ["1"], "CLKA": [2], "CLKB": [2]}
+    return {"parameters": {key: changes.get(key, value) for key, value in settings.items()},
+            "connections": {key: changes.get(key, value) for key, value in pins.items()}}
+
+
+def test_a_block_ram_in_another_mode_has_no_model():
+    check_block_ram("rows", block_ram())
+    tables = {f"DATA_WIDTH_{port}": f"{18:032b}" for port in "AB"}
+    check_block_ram("tables", block_ram(**tables, WEA=["0"]))
+    for changes, reason in ((tables, "WEA is used"), ({"REGMODE_B": "OUTREG"}, "REGMODE_B"),
+                            ({"DATA_WIDTH_A": f"{18:032b}"}, "18 and 36 bits"),
+                            ({"RSTB": [7]}, "RSTB is used"), ({"CLKB": [3]}, "two clocks")):
+        with pytest.raises(ToolError, match=f"block RAM odd has no model: .*{reason}"):
+            check_block_ram("odd", block_ram(**changes))
+
+
+@pytest.mark.verify
+def test_the_netlist_of_the_smallest_preset_withstands_attacks(seed):
+    adapter = NativeAdapter(with_tree(preset("tiny")), netlist=True)
+    report = run_now(run_campaign(adapter, plan(256, seed)))
+    adapter.close()
+    print(f"seed {seed}: {report.trials} trials, {report.cycles} cycles")
+    assert not report.failures, [str(each) for each in report.failures]
+    assert report.ok, report.missed
+    assert report.total(Outcome.DETECTED) > 60
+
+
+@pytest.mark.verify
+def test_a_verdict_that_is_stuck_in_the_netlist_would_be_found(seed):
+    adapter = NativeAdapter(
+        with_tree(preset("tiny")), netlist=True, transform=lambda netlist: with_stuck_register(
+            netlist, "engine.core.authentication.verifier.verdict__tampered"))
+    report = run_now(run_campaign(adapter, plan(8, seed, ["flip_data"], ["full"])))
+    adapter.close()
+    assert {each.outcome for each in report.failures} == {Outcome.SUCCEEDS}
