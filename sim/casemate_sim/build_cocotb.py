@@ -24,7 +24,7 @@ from casemate.top import Casemate
 from casemate_sim.build import HARDWARE, SIMULATION, cached, digest_of, source_files, verilate
 from casemate_sim.checked import CheckedCasemate
 from casemate_sim.native.roms import share_roms
-from casemate_sim.synthesis.mapped import mapped_verilog
+from casemate_sim.synthesis.mapped import SOURCES, mapped_verilog
 from casemate_sim.toolchain import ToolError, package_versions, toolchain
 
 __all__ = ["CocotbResult", "SimulationError", "build_cocotb", "run_cocotb"]
@@ -96,9 +96,7 @@ def build_cocotb(config: EngineConfig, *, waves: bool = False, optimise: str = "
         (folder / "ports.vlt").write_text("`verilator_config\n" + "".join(
             f'public_flat_rw -module "{_TOP}" -var "{port}"\n' for port in _ports(text)))
 
-    sources = source_files(HARDWARE)
-    if netlist:
-        sources += source_files(SIMULATION / "synthesis", suffixes=(".py", ".vh"))
+    sources = [*source_files(HARDWARE), *(SOURCES if netlist else ())]
     name = config.name + ("-netlist" if netlist else "")
     exported = cached(f"verilog-cocotb-{name}", digest_of(
         config.digest, package_versions("amaranth", "pyosys"),

@@ -22,7 +22,7 @@ from casemate.export import convert_verilog
 from casemate_sim.build import cached, digest_of, verilate_small
 from casemate_sim.native import roms
 from casemate_sim.native.roms import share_roms
-from casemate_sim.synthesis.mapped import mapped_verilog
+from casemate_sim.synthesis.mapped import SOURCES, mapped_verilog
 from casemate_sim.toolchain import package_versions, toolchain
 
 __all__ = ["NativeComponent"]
@@ -273,7 +273,7 @@ def _exported(packed: _Packed, convert: Callable[..., str], transform: Callable[
     if source is None:
         return text()
     key = digest_of(source, convert.__name__, package_versions("amaranth", "pyosys"),
-                    files=[Path(__file__), Path(roms.__file__)])
+                    files=[Path(__file__), Path(roms.__file__), *SOURCES])
     return (cached("verilog-component", key, lambda folder: (folder / _FILE).write_text(text()))
             / _FILE).read_text()
 

@@ -65,8 +65,7 @@ def attack(
         "no build.")] = False,
     netlist: Annotated[bool, typer.Option(
         "--netlist", help="Attack what synthesis makes of the engine for an ECP5 instead, with the "
-        "models of its cells: one without a tree gets that of `casemate synth`. The first time "
-        "takes minutes.")] = False,
+        "models of its cells; one without a tree gets that of `casemate synth`.")] = False,
     failures: Annotated[Path | None, typer.Option(
         metavar="FOLDER", help="Where failed trials are saved, for `--replay`.",
         show_default=False)] = None,

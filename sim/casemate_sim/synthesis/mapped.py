@@ -13,18 +13,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyosys
 from amaranth.lib import wiring
-from casemate.export import FlatPorts, flat_rtlil
 
+from casemate_sim.build import source_files
 from casemate_sim.toolchain import YOSYS, ToolError
 
 from .devices import ECP5
 from .flow import Design, Tools, synthesize
 
-__all__ = ["check_block_ram", "mapped_verilog"]
+__all__ = ["SOURCES", "check_block_ram", "mapped_verilog"]
 
-_MODELS = Path(pyosys.__file__).parent / "share" / "ecp5"
+SOURCES = tuple(source_files(Path(__file__).parent, suffixes=(".py", ".vh")))
+"""Files that a netlist depends on, beside the hardware's."""
+
 _BLOCK_RAM = Path(__file__).with_name("block_ram.vh")
 
 _SETTINGS = {
@@ -60,8 +61,11 @@ def check_block_ram(name: str, cell: Mapping[str, Any]) -> None:
 
 def _models() -> str:
     """Return the models of all cells in one text."""
-    text = re.sub(r'^`include "(.+)"$', lambda found: (_MODELS / found[1]).read_text(),
-                  (_MODELS / "cells_sim.v").read_text(), flags=re.MULTILINE)
+    import pyosys
+
+    folder = Path(pyosys.__file__).parent / "share" / "ecp5"
+    text = re.sub(r'^`include "(.+)"$', lambda found: (folder / found[1]).read_text(),
+                  (folder / "cells_sim.v").read_text(), flags=re.MULTILINE)
     text = "`define NO_INCLUDES\n" + text  # wrappers with the names of another tool
     return re.sub(r"(^module DP16KD\(.*?)^endmodule\n", lambda found: found[1] +
                   _BLOCK_RAM.read_text(), text, count=1, flags=re.MULTILINE | re.DOTALL)
@@ -78,6 +82,8 @@ def mapped_verilog(component: wiring.Component, *, name: str) -> str:
     ToolError
         If Yosys fails, or uses a block RAM in a mode that has no model.
     """
+    from casemate.export import FlatPorts, flat_rtlil
+
     design = Design(name, flat_rtlil(FlatPorts(component), name="top"))
     with Tools() as tools, tempfile.TemporaryDirectory() as folder:
         netlist = synthesize(design, ECP5, tools)

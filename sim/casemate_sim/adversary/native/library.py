@@ -17,6 +17,7 @@ from casemate_sim.build import (
     verilate,
 )
 from casemate_sim.native.roms import share_roms
+from casemate_sim.synthesis.mapped import SOURCES, mapped_verilog
 from casemate_sim.toolchain import package_versions, toolchain
 
 __all__ = ["build_harness"]
@@ -49,21 +50,17 @@ def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "
     casemate_sim.toolchain.ToolError
         If a tool is missing or the build fails.
     """
-    native, synthesis = SIMULATION / "native", SIMULATION / "synthesis"
+    native = SIMULATION / "native"
 
     def export(folder: Path) -> None:
         from casemate.export import convert_verilog
         from casemate.top import Casemate
 
-        from casemate_sim.synthesis.mapped import mapped_verilog
-
         convert = mapped_verilog if netlist else convert_verilog
         (folder / f"{_TOP}.v").write_text(share_roms(convert(Casemate(config), name=_TOP)))
 
     kind = f"attack-{config.name}" + ("-netlist" if netlist else "")
-    sources = source_files(HARDWARE)
-    if netlist:
-        sources += source_files(synthesis, suffixes=(".py", ".vh"))
+    sources = [*source_files(HARDWARE), *(SOURCES if netlist else ())]
     exported = transform((cached(f"verilog-{kind}", digest_of(
         config.digest, package_versions("amaranth", "pyosys"),
         files=[*sources, native / "roms.py"]), export) / f"{_TOP}.v").read_text())
