@@ -21,61 +21,54 @@ from casemate_sim.synthesis.mapped import check_block_ram
 from casemate_sim.toolchain import ToolError
 from Crypto.Cipher import AES
 
-CIPHER = preset("tiny").data_cipher
-SIDES = {"encrypt": Direction.ENCRYPT, "decrypt": Direction.DECRYPT}
 
-
-class Ciphers(wiring.Component):
-    """Key expansion and both directions of a core, for one key."""
+class Cipher(wiring.Component):
+    """Key expansion and an encrypting core of the smallest preset, for one key."""
 
     def __init__(self):
-        self.cores = {name: create_cipher(CIPHER, aes_bits=128, direction=side, keys=1, tag=1)
-                      for name, side in SIDES.items()}
-        super().__init__({"key": In(stream.Signature(128))}
-                         | {f"{name}_i": In(stream.Signature(128)) for name in SIDES}
-                         | {f"{name}_o": Out(128) for name in SIDES})
+        super().__init__({"key": In(stream.Signature(128)), "i": In(stream.Signature(128)),
+                          "o": Out(128)})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.expander = expander = KeyExpander(aes_bits=128, tag=1)
-        m.d.comb += [self.key.ready.eq(expander.i.ready), expander.i.valid.eq(self.key.valid),
-                     expander.i.p.key.eq(self.key.payload)]
-        for name, core in self.cores.items():
-            m.submodules[name] = core
-            i = getattr(self, f"{name}_i")
-            m.d.comb += [
-                core.round_key.valid.eq(expander.o.valid),
-                core.round_key.round.eq(expander.o.p.round),
-                core.round_key.value.eq(expander.o.p.value), i.ready.eq(core.i.ready),
-                core.i.valid.eq(i.valid), core.i.p.block.eq(i.payload),
-                getattr(self, f"{name}_o").eq(core.o.p.block),
-            ]
+        m.submodules.core = core = create_cipher(
+            preset("tiny").data_cipher, aes_bits=128, direction=Direction.ENCRYPT, keys=1, tag=1)
+        made = expander.o.payload
+        m.d.comb += [
+            self.key.ready.eq(expander.i.ready), expander.i.valid.eq(self.key.valid),
+            expander.i.payload.key.eq(self.key.payload),
+            core.round_key.valid.eq(expander.o.valid), core.round_key.round.eq(made.round),
+            core.round_key.value.eq(made.value), self.i.ready.eq(core.i.ready),
+            core.i.valid.eq(self.i.valid), core.i.payload.block.eq(self.i.payload),
+            self.o.eq(core.o.payload.block),
+        ]
         return m
 
 
-def wrong_blocks(native, seed, keys=8, blocks=8):
-    """Return how many blocks under random keys come out otherwise than from pycryptodome."""
+def wrong_blocks(seed, transform=str):
+    """Return how many of 64 blocks under 8 random keys come out otherwise than pycryptodome's."""
+    native = NativeComponent(Cipher(), netlist=True, transform=transform, optimise="-O0")
     rng = random.Random(seed)
     wrong = 0
-    for _ in range(keys):
+    for _ in range(8):
         key = rng.randbytes(16)
         native.step({"key_valid": 1, "key": int.from_bytes(key, "little")})
         native.step({}, 11)
-        for _ in range(blocks):
-            plain = rng.randbytes(16)
-            secret = AES.new(key, AES.MODE_ECB).encrypt(plain)
-            native.step({"encrypt_i_valid": 1, "encrypt_i": int.from_bytes(plain, "little"),
-                         "decrypt_i_valid": 1, "decrypt_i": int.from_bytes(secret, "little")})
-            found = native.step({}, 30)
-            wrong += found["encrypt_o"] != int.from_bytes(secret, "little")
-            wrong += found["decrypt_o"] != int.from_bytes(plain, "little")
+        for _ in range(8):
+            block = rng.randbytes(16)
+            native.step({"i_valid": 1, "i": int.from_bytes(block, "little")})
+            expected = AES.new(key, AES.MODE_ECB).encrypt(block)
+            wrong += native.step({}, 30)["o"] != int.from_bytes(expected, "little")
     return wrong
 
 
 def with_wrong_lut(netlist):
-    """Invert what the first LUT says of inputs that are all 1."""
-    return re.sub(r"(?<=  LUT4 #\(\n    \.INIT\(16'h)[0-9a-f]",
-                  lambda digit: f"{int(digit[0], 16) ^ 8:x}", netlist, count=1)
+    """Invert the LUT in the middle of a netlist."""
+    tables = list(re.finditer(r"(?<=  LUT4 #\(\n    \.INIT\(16'h)[0-9a-f]{4}", netlist))
+    chosen = tables[len(tables) // 2]
+    return (f"{netlist[:chosen.start()]}{0xFFFF ^ int(chosen[0], 16):04x}"
+            f"{netlist[chosen.end():]}")
 
 
 def with_stuck_register(netlist, name):
@@ -88,11 +81,11 @@ def with_stuck_register(netlist, name):
 
 
 def test_the_netlist_of_a_cipher_with_tables_in_block_ram_agrees_with_the_library(seed):
-    assert wrong_blocks(NativeComponent(Ciphers(), netlist=True), seed) == 0
+    assert wrong_blocks(seed) == 0
 
 
 def test_one_wrong_lut_would_be_found(seed):
-    assert wrong_blocks(NativeComponent(Ciphers(), netlist=True, transform=with_wrong_lut), seed)
+    assert wrong_blocks(seed, with_wrong_lut)
 
 
 def block_ram(**changes):
