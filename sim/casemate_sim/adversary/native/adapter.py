@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from casemate.config import LINE_BYTES, ConfigError, EngineConfig
@@ -68,8 +68,8 @@ class NativeAdapter:
         The engine's configuration.
     wave:
         VCD file to write, of all that is simulated.
-    netlist, transform:
-        What is simulated, see ``build_harness``.
+    netlist:
+        Simulate what synthesis makes of the engine, see ``synthesis.mapped``.
 
     Raises
     ------
@@ -77,12 +77,11 @@ class NativeAdapter:
         If a tool is missing or the build fails.
     """
 
-    def __init__(self, config: EngineConfig, wave: Path | None = None, *, netlist: bool = False,
-                 transform: Callable[[str], str] = str) -> None:
+    def __init__(self, config: EngineConfig, wave: Path | None = None, *,
+                 netlist: bool = False) -> None:
         self._config = config
         self._failure: BaseException | None = None
-        self._library = _load(build_harness(config, wave=wave is not None, netlist=netlist,
-                                            transform=transform))
+        self._library = _load(build_harness(config, wave=wave is not None, netlist=netlist))
         self._handle = self._library.attack_create()
         if not self._handle:
             raise AdapterError("the model does not start")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from casemate.config import EngineConfig
@@ -29,7 +28,7 @@ _OPTIONS = ("-O3", "--assert", "--x-assign", "fast", "--x-initial", "fast", *SPL
 
 
 def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "-O1",
-                  netlist: bool = False, transform: Callable[[str], str] = str) -> Path:
+                  netlist: bool = False) -> Path:
     """Return the library for `config`, building it if the cache does not have it.
 
     Parameters
@@ -42,8 +41,6 @@ def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "
         Option of the C++ compiler.
     netlist:
         Of what synthesis makes of the engine, see ``synthesis.mapped``.
-    transform:
-        Changes the Verilog before it is built.
 
     Raises
     ------
@@ -61,24 +58,23 @@ def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "
 
     kind = f"attack-{config.name}" + ("-netlist" if netlist else "")
     sources = [*source_files(HARDWARE), *(SOURCES if netlist else ())]
-    exported = transform((cached(f"verilog-{kind}", digest_of(
+    exported = cached(f"verilog-{kind}", digest_of(
         config.digest, package_versions("amaranth", "pyosys"),
-        files=[*sources, native / "roms.py"]), export) / f"{_TOP}.v").read_text())
+        files=[*sources, native / "roms.py"]), export) / f"{_TOP}.v"
     harness = [_HERE / "harness.cpp", native / "memory.h"]
 
     def build(folder: Path) -> None:
-        (folder / f"{_TOP}.v").write_text(exported)
         defines = (
             f"-DCASEMATE_DATA_BITS={config.data_bits}", f"-DCASEMATE_ID_BITS={config.id_bits}",
             f"-DCASEMATE_MEMORY_ID_BITS={config.memory_id_bits}",
             f"-DCASEMATE_AES_BITS={config.aes_bits}",
             f"-DCASEMATE_TREE={int(config.tree is not None)}", f"-DCASEMATE_TRACE={int(wave)}",
             "-DVL_USER_STOP", "-DVL_USER_FATAL", f"-I{native}")
-        verilate([folder / f"{_TOP}.v"], top=_TOP, output=folder / _LIBRARY,
+        verilate([exported], top=_TOP, output=folder / _LIBRARY,
                  options=(*_OPTIONS, *(("--trace-vcd", "--trace-structs") if wave else ())),
                  cpp_sources=[_HERE / "harness.cpp"],
                  cpp_flags=(optimise, "-fno-strict-aliasing", "-w", *defines))
 
-    key = digest_of(exported, wave, optimise, _OPTIONS, toolchain().versions,
-                    config.memory_id_bits, files=harness)
+    key = digest_of(wave, optimise, _OPTIONS, toolchain().versions, config.memory_id_bits,
+                    files=[exported, *harness])
     return cached(kind + ("-vcd" if wave else ""), key, build) / _LIBRARY
