@@ -19,10 +19,12 @@ import cocotb_tools.config
 import find_libpython
 from casemate.config import EngineConfig
 from casemate.export import convert_verilog
+from casemate.top import Casemate
 
 from casemate_sim.build import HARDWARE, SIMULATION, cached, digest_of, source_files, verilate
 from casemate_sim.checked import CheckedCasemate
 from casemate_sim.native.roms import share_roms
+from casemate_sim.synthesis.mapped import SOURCES, mapped_verilog
 from casemate_sim.toolchain import ToolError, package_versions, toolchain
 
 __all__ = ["CocotbResult", "SimulationError", "build_cocotb", "run_cocotb"]
@@ -58,7 +60,8 @@ class CocotbResult:
     seconds: float
 
 
-def build_cocotb(config: EngineConfig, *, waves: bool = False, optimise: str = "-O1") -> Path:
+def build_cocotb(config: EngineConfig, *, waves: bool = False, optimise: str = "-O1",
+                 netlist: bool = False) -> Path:
     """Return the program that simulates `config`; a second call compiles nothing.
 
     Parameters
@@ -70,6 +73,8 @@ def build_cocotb(config: EngineConfig, *, waves: bool = False, optimise: str = "
     optimise:
         Option of the C++ compiler. ``-O0`` saves ten seconds of the build of a small engine, and
         costs thirty in the tests of `make test`.
+    netlist:
+        Of what synthesis makes of the engine, see ``synthesis.mapped``: without assertions.
 
     Raises
     ------
@@ -85,13 +90,15 @@ def build_cocotb(config: EngineConfig, *, waves: bool = False, optimise: str = "
     # Two steps, so that a change of the Python code that leaves the hardware as it is costs an
     # export and no build.
     def export(folder: Path) -> None:
-        text = share_roms(convert_verilog(CheckedCasemate(config), name=_TOP))
+        text = (mapped_verilog(Casemate(config), name=_TOP) if netlist else
+                share_roms(convert_verilog(CheckedCasemate(config), name=_TOP)))
         (folder / "casemate.v").write_text(text)
         (folder / "ports.vlt").write_text("`verilator_config\n" + "".join(
             f'public_flat_rw -module "{_TOP}" -var "{port}"\n' for port in _ports(text)))
 
-    sources = source_files(HARDWARE)
-    exported = cached(f"verilog-cocotb-{config.name}", digest_of(
+    sources = [*source_files(HARDWARE), *(SOURCES if netlist else ())]
+    name = config.name + ("-netlist" if netlist else "")
+    exported = cached(f"verilog-cocotb-{name}", digest_of(
         config.digest, package_versions("amaranth", "pyosys"),
         files=[*sources, *(SIMULATION / name
                            for name in ("checked.py", "build_cocotb.py"))]), export)
@@ -105,7 +112,7 @@ def build_cocotb(config: EngineConfig, *, waves: bool = False, optimise: str = "
 
     key = digest_of(options, optimise, toolchain().versions, package_versions("cocotb"),
                     str(libraries), files=verilog)
-    return cached(f"cocotb-{config.name}", key, build) / "simulation"
+    return cached(f"cocotb-{name}", key, build) / "simulation"
 
 
 def _ports(text: str) -> list[str]:

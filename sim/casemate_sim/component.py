@@ -22,6 +22,7 @@ from casemate.export import convert_verilog
 from casemate_sim.build import cached, digest_of, verilate_small
 from casemate_sim.native import roms
 from casemate_sim.native.roms import share_roms
+from casemate_sim.synthesis.mapped import SOURCES, mapped_verilog
 from casemate_sim.toolchain import package_versions, toolchain
 
 __all__ = ["NativeComponent"]
@@ -156,6 +157,8 @@ class NativeComponent:
         Option of the C++ compiler. ``-O0`` builds a little faster and runs eight times slower.
     transform:
         Changes the Verilog before it is built.
+    netlist:
+        Simulate what synthesis makes of it, see ``synthesis.mapped``.
     savable:
         Its state can be kept, and it can go back to it.
     source:
@@ -171,14 +174,14 @@ class NativeComponent:
     """
 
     def __init__(self, component: wiring.Component, *, optimise: str = "-O1",
-                 transform: Callable[[str], str] = str, source: str | None = None,
-                 savable: bool = False):
+                 transform: Callable[[str], str] = str, netlist: bool = False,
+                 source: str | None = None, savable: bool = False):
         packed = _Packed(component)
         self._inputs = _fields(packed.leaves[True])
         self._outputs = _fields(packed.leaves[False])
         self._input_bytes = 4 * -(-len(packed.inputs) // 32)
         self._output_bytes = 4 * -(-len(packed.outputs) // 32)
-        text = _exported(packed, transform, source)
+        text = _exported(packed, mapped_verilog if netlist else convert_verilog, transform, source)
         harness = _HARNESS + _SAVING if savable else _HARNESS
 
         def build(folder: Path) -> None:
@@ -262,14 +265,15 @@ class NativeComponent:
                 for name, (position, width) in wanted.items()}
 
 
-def _exported(packed: _Packed, transform: Callable[[str], str], source: str | None) -> str:
+def _exported(packed: _Packed, convert: Callable[..., str], transform: Callable[[str], str],
+              source: str | None) -> str:
     def text() -> str:
-        return share_roms(transform(convert_verilog(packed, name=_TOP)))
+        return share_roms(transform(convert(packed, name=_TOP)))
 
     if source is None:
         return text()
-    key = digest_of(source, package_versions("amaranth", "pyosys"),
-                    files=[Path(__file__), Path(roms.__file__)])
+    key = digest_of(source, convert.__name__, package_versions("amaranth", "pyosys"),
+                    files=[Path(__file__), Path(roms.__file__), *SOURCES])
     return (cached("verilog-component", key, lambda folder: (folder / _FILE).write_text(text()))
             / _FILE).read_text()
 

@@ -80,6 +80,7 @@ def test_an_engine_with_fuses_is_attacked_with_its_keys_at_ports(casemate, tmp_p
     (("--attack", "nothing"), "no attack is called 'nothing'; there are flip_data"),
     (("--mode", "sgx"), "no mode is called 'sgx'; there are plain, xts"),
     (("--wave", "a.vcd"), "--wave needs --replay"),
+    (("--netlist",), "--netlist is of the engine, not of its --model"),
     (("--replay", "nowhere.json"), "nowhere.json: No such file"),
     (("--config", "nothing"), "no configuration is called 'nothing'"),
     (("--json", "nowhere/out.json"), "the folder nowhere does not exist"),

@@ -1,10 +1,8 @@
-"""The parts of AES are proven equal to their definitions in FIPS 197, written out again here."""
+"""The parts of AES are proven equal to their definitions in FIPS 197 (``fips_197``)."""
 
-from functools import reduce
-from operator import xor
-
+import fips_197 as fips
 import pytest
-from amaranth import Cat, Const, Elaboratable, Module, Mux, Signal
+from amaranth import Const, Elaboratable, Module, Mux, Signal
 from amaranth.asserts import AnySeq
 from amaranth.hdl import Assert
 from casemate.aes.round import mix_columns, shift_rows
@@ -12,17 +10,7 @@ from casemate.aes.sbox import SubBytes
 from casemate.config import SBox
 from casemate_sim.component import NativeComponent
 from casemate_sim.formal import ProofError, assert_formal
-
-
-def times(a, factor):
-    """Multiply a byte by a constant: section 4.2, one doubling after another."""
-    total, power = Const(0, 8), a
-    while factor:
-        if factor & 1:
-            total = total ^ power
-        power = (power << 1)[:8] ^ Mux(power[7], 0x1B, 0)
-        factor >>= 1
-    return total
+from fips_197 import SBOX, affine
 
 
 def product(m, a, b):
@@ -34,12 +22,6 @@ def product(m, a, b):
         m.d.comb += following.eq((power << 1)[:8] ^ Mux(power[7], 0x1B, 0))
         power = following
     return total
-
-
-def affine(a):
-    """Equation 5.2: bit i is the sum of bits i, i+4, i+5, i+6, i+7 and of bit i of 0x63."""
-    return Cat(reduce(xor, (a[(bit + by) % 8] for by in (0, 4, 5, 6, 7)))
-               for bit in range(8)) ^ 0x63
 
 
 class SBoxSpec(Elaboratable):
@@ -92,27 +74,13 @@ def test_one_wrong_value_of_the_sbox_would_be_found():
 @pytest.mark.parametrize("construction", SBox)
 def test_the_constructions_agree_on_all_256_bytes_in_all_16_places(construction):
     """The same in simulation, against one table that is computed byte by byte."""
-    def multiply(a, b):
-        total = 0
-        for bit in range(8):
-            total ^= a << bit if b >> bit & 1 else 0
-        for bit in range(15, 7, -1):
-            total ^= 0x11B << bit - 8 if total >> bit & 1 else 0
-        return total
-
-    reciprocal = [next((b for b in range(256) if multiply(a, b) == 1), 0) for a in range(256)]
-    table = []
-    for b in reciprocal:
-        bits = [b >> bit & 1 for bit in range(8)]
-        table.append(0x63 ^ sum((bits[i] ^ bits[(i + 4) % 8] ^ bits[(i + 5) % 8]
-                                 ^ bits[(i + 6) % 8] ^ bits[(i + 7) % 8]) << i for i in range(8)))
-    assert table[0x53] == 0xED  # the example of section 5.1.1
+    assert SBOX[0x53] == 0xED  # the example of section 5.1.1
     forward, backward = (NativeComponent(SubBytes(construction, inverse=inverse))
                          for inverse in (False, True))
     checked = 0
     for value in range(256):
         word = bytes((value + 17 * place) % 256 for place in range(16))
-        wanted = bytes(table[byte] for byte in word)
+        wanted = bytes(SBOX[byte] for byte in word)
         for native, given, expected in ((forward, word, wanted), (backward, wanted, word)):
             outputs = native.run([{"i": int.from_bytes(given, "little")}] * 2)
             assert outputs[-1]["o"].to_bytes(16, "little") == expected
@@ -126,17 +94,10 @@ class LinearSpec(Elaboratable):
     def elaborate(self, platform):
         m = Module()
         state = AnySeq(128)
-        place = {(row, column): state.word_select(row + 4 * column, 8)
-                 for row in range(4) for column in range(4)}
         shifted, mixed = shift_rows(state), mix_columns(m, state)
-        for row, column in place:
-            at = row + 4 * column
-            sum_of = [times(place[i, column], (2, 3, 1, 1)[(i - row) % 4]) for i in range(4)]
-            m.d.comb += [
-                Assert(shifted.word_select(at, 8) == place[row, (column + row) % 4]),
-                Assert(mixed.word_select(at, 8) == reduce(xor, sum_of)),
-            ]
         m.d.comb += [
+            Assert(shifted == fips.shift(state, inverse=False)),
+            Assert(mixed == fips.mix(m, state, inverse=False)),
             Assert(shift_rows(shifted, inverse=True) == state),
             Assert(mix_columns(m, mixed, inverse=True) == state),
         ]

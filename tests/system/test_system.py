@@ -24,7 +24,7 @@ def results(request):
     return request.config.rootpath / "build"
 
 
-def simulate(name, modules, seed, request, *, scale=1):
+def simulate(name, modules, seed, request, *, scale=1, netlist=False):
     """Build and run one configuration; return the outcomes and the coverage's file."""
     config = (CONFIGS | TREES)[name]
     folder = (results(request) / "system" / f"{name}-{request.node.originalname}-{seed}").resolve()
@@ -32,7 +32,7 @@ def simulate(name, modules, seed, request, *, scale=1):
     waves = request.config.getoption("vcd")
     coverage = folder / "coverage.json"
     coverage.unlink(missing_ok=True)
-    program = build_cocotb(config, waves=waves)
+    program = build_cocotb(config, waves=waves, netlist=netlist)
     outcomes = run_cocotb(
         program, modules, folder=folder, seed=seed, paths=[HERE], timeout=1800 * scale,
         wave=folder / "waves.vcd" if waves else None,
@@ -91,3 +91,9 @@ def test_engine_with_more_seeds(name, more, seed, subtests, request):
 def test_engine_with_a_tree(name, seed, subtests, request):
     outcomes, _, folder = simulate(name, ["cocotb_tree"], seed, request)
     check(outcomes, subtests, name, seed, folder)
+
+
+@pytest.mark.verify
+def test_the_netlist_of_the_smallest_preset_carries_random_traffic(seed, subtests, request):
+    outcomes, _, folder = simulate("tiny", ["cocotb_random"], seed, request, netlist=True)
+    check(outcomes, subtests, "tiny", seed, folder)

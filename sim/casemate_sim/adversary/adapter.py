@@ -101,6 +101,11 @@ class Adapter(Protocol):
         """Content of DRAM, without the engine's knowledge."""
         ...
 
+    @property
+    def cycle(self) -> int:
+        """Cycles that were simulated; 0 where there are none."""
+        ...
+
     async def start(self, mode: str, seed: int) -> None:
         """Power up with empty DRAM, keys of `seed`, and no hook; the victim's domain is in `mode`.
 

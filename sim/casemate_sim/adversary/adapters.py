@@ -11,7 +11,8 @@ from casemate_sim.adversary.adapter import Adapter
 __all__ = ["create_adapter"]
 
 
-def create_adapter(config: EngineConfig, *, model: bool, wave: Path | None = None) -> Adapter:
+def create_adapter(config: EngineConfig, *, model: bool, netlist: bool = False,
+                   wave: Path | None = None) -> Adapter:
     """Return an adapter, which must be closed.
 
     Parameters
@@ -20,6 +21,8 @@ def create_adapter(config: EngineConfig, *, model: bool, wave: Path | None = Non
         The engine.
     model:
         The golden model; otherwise the exported engine, which is built if it is new.
+    netlist:
+        What synthesis makes of the engine, instead of what is exported.
     wave:
         Waveform that the engine writes.
 
@@ -34,4 +37,4 @@ def create_adapter(config: EngineConfig, *, model: bool, wave: Path | None = Non
         return ModelAdapter(config)
     from casemate_sim.adversary.native import NativeAdapter
 
-    return NativeAdapter(config, wave)
+    return NativeAdapter(config, wave, netlist=netlist)

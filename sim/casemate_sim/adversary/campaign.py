@@ -93,11 +93,14 @@ class Report:
     unnoticed:
         Trials in which the engine was lied to, to no effect and without an alarm, see
         ``TrialResult``.
+    cycles:
+        Cycles that were simulated.
     """
 
     counts: dict[tuple[str, str], Counter[Outcome]] = field(default_factory=dict)
     failures: list[TrialResult] = field(default_factory=list)
     unnoticed: int = 0
+    cycles: int = 0
 
     def add(self, result: TrialResult) -> None:
         """Count a result."""
@@ -130,7 +133,7 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
         return {
-            "trials": self.trials, "ok": self.ok,
+            "trials": self.trials, "cycles": self.cycles, "ok": self.ok,
             "outcomes": {outcome.value: self.total(outcome) for outcome in Outcome},
             "unnoticed": self.unnoticed,
             "attacks": {attack: {
@@ -163,6 +166,7 @@ async def run_campaign(adapter: Adapter, trials: Iterable[Trial],
         report.add(result)
         if finished is not None:
             finished(result)
+    report.cycles = adapter.cycle
     return report
 
 

@@ -95,6 +95,11 @@ class ModelAdapter:
         """Content of DRAM."""
         return self._image
 
+    @property
+    def cycle(self) -> int:
+        """0: nothing takes time."""
+        return 0
+
     async def start(self, mode: str, seed: int) -> None:
         """Power up."""
         self._mode = mode

@@ -38,6 +38,7 @@ from casemate_sim.cli.errors import FAULT, INTERRUPTED, InputError, complain
 from casemate_sim.cli.inputs import check_directory, check_output, check_result
 from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.config_file import config_dict, find_config
+from casemate_sim.modes import with_tree
 
 __all__ = ["attack", "campaign_dict", "run_trials"]
 
@@ -62,11 +63,15 @@ def attack(
     model: Annotated[bool, typer.Option(
         "--model", help="Attack the golden model instead of the exported engine: no cycles, "
         "no build.")] = False,
+    netlist: Annotated[bool, typer.Option(
+        "--netlist", help="Attack what synthesis makes of the engine for an ECP5 instead, with the "
+        "models of its cells; one without a tree gets that of `casemate synth`.")] = False,
     failures: Annotated[Path | None, typer.Option(
         metavar="FOLDER", help="Where failed trials are saved, for `--replay`.",
         show_default=False)] = None,
     replay: Annotated[Path | None, typer.Option(
-        metavar="FILE", help="Run one saved trial again; nothing but --wave and --model counts.",
+        metavar="FILE", help="Run one saved trial again; nothing but --wave, --model and --netlist "
+        "counts.",
         show_default=False)] = None,
     wave: Annotated[Path | None, typer.Option(
         metavar="FILE", help="Write the waveform of the replayed trial: .vcd.",
@@ -86,20 +91,25 @@ def attack(
     check_output(wave, "--wave", (".vcd",))
     if wave is not None and (replay is None or model):
         raise InputError("--wave needs --replay, and no --model")
+    if model and netlist:
+        raise InputError("--netlist is of the engine, not of its --model")
     if replay is not None:
-        _replay(replay, wave, model)
+        _replay(replay, wave, model=model, netlist=netlist)
         return
     check_result(json)
     check_directory(failures, "--failures")
-    engine = attacked(find_config(config))
+    found = find_config(config)
+    engine = attacked(with_tree(found) if netlist else found)
     try:
         planned = plan(trials, seed, name or None, mode or MODES)
     except ValueError as error:
         raise InputError(str(error)) from None
-    report, interrupted = run_trials(engine, planned, model=model, failures=failures)
+    report, interrupted = run_trials(engine, planned, model=model, netlist=netlist,
+                                     failures=failures)
     Console(stderr=json == STDOUT).print(_table(report, f"{engine.name}, seed {seed}"))
     typer.echo(_verdict(report), err=json == STDOUT)
-    write_result(json, campaign_dict(report, engine, seed, model=model, interrupted=interrupted))
+    write_result(json, campaign_dict(report, engine, seed, model=model, netlist=netlist,
+                                     interrupted=interrupted))
     if interrupted:
         complain("interrupted; what had finished is above")
         raise typer.Exit(INTERRUPTED)
@@ -108,7 +118,7 @@ def attack(
 
 
 def run_trials(config: EngineConfig, trials: Sequence[Trial], *, model: bool = False,
-               failures: Path | None = None) -> tuple[Report, bool]:
+               netlist: bool = False, failures: Path | None = None) -> tuple[Report, bool]:
     """Run trials with progress on stderr; Ctrl-C keeps what finished.
 
     Parameters
@@ -119,6 +129,8 @@ def run_trials(config: EngineConfig, trials: Sequence[Trial], *, model: bool = F
         What is tried.
     model:
         Attack the golden model instead.
+    netlist:
+        Attack what synthesis makes of the engine instead.
     failures:
         Where failed trials are saved.
 
@@ -128,7 +140,7 @@ def run_trials(config: EngineConfig, trials: Sequence[Trial], *, model: bool = F
     """
     errors = Console(stderr=True)
     report, interrupted = Report(), False
-    with closing(_adapter(config, None, model, errors)) as adapter, Progress(
+    with closing(_adapter(config, None, errors, model=model, netlist=netlist)) as adapter, Progress(
             *Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn(),
             console=errors, disable=not errors.is_terminal, transient=True) as progress:
         task = progress.add_task("trials", total=len(trials))
@@ -142,6 +154,7 @@ def run_trials(config: EngineConfig, trials: Sequence[Trial], *, model: bool = F
                 if told.is_set():
                     interrupted = True
                     break
+        report.cycles = adapter.cycle
     return report, interrupted
 
 
@@ -163,21 +176,23 @@ def _interruptions() -> Iterator[Event]:
 
 
 def campaign_dict(report: Report, config: EngineConfig, seed: int, *, model: bool,
-                  interrupted: bool) -> dict[str, object]:
+                  interrupted: bool, netlist: bool = False) -> dict[str, object]:
     """Return a campaign as plain JSON values."""
     return {"schema": "casemate.attack/1", "config": config_dict(config), "seed": seed,
-            "model": model, "interrupted": interrupted, **report.as_dict()}
+            "model": model, "netlist": netlist, "interrupted": interrupted, **report.as_dict()}
 
 
-def _adapter(config: EngineConfig, wave: Path | None, model: bool, errors: Console) -> Adapter:
+def _adapter(config: EngineConfig, wave: Path | None, errors: Console, *, model: bool,
+             netlist: bool) -> Adapter:
     with errors.status("building the model (once) ..."):
-        return create_adapter(config, model=model, wave=wave)
+        return create_adapter(config, model=model, netlist=netlist, wave=wave)
 
 
-def _replay(path: Path, wave: Path | None, model: bool) -> None:
+def _replay(path: Path, wave: Path | None, *, model: bool, netlist: bool) -> None:
     """Run a saved trial and print what comes of it."""
     saved = load_trial(path)
-    with closing(_adapter(attacked(saved.config), wave, model, Console(stderr=True))) as adapter:
+    with closing(_adapter(attacked(saved.config), wave, Console(stderr=True), model=model,
+                          netlist=netlist)) as adapter:
         result = run_now(run_trial(adapter, saved.trial))
     typer.echo(_line(result))
     for event in result.events:
@@ -234,7 +249,7 @@ def _verdict(report: Report) -> str:
     text = (f"{report.trials:,} trials of {len({attack for attack, _ in report.counts})} of "
             f"{len(ATTACKS)} attacks: {undetected} undetected, "
             f"{report.total(Outcome.FALSE_ALARM)} false alarms, {report.total(Outcome.HANGS)} "
-            "without an answer")
+            "without an answer" + (f", in {report.cycles:,} cycles" if report.cycles else ""))
     if report.unnoticed:
         text += f"; {report.unnoticed} times a lie had no effect and no alarm"
     if report.missed:

@@ -172,7 +172,8 @@ def attack_command(content: Mapping[str, Any]) -> str:
     """Return the command that makes a campaign again."""
     name = content["config"]["name"].removesuffix("_tree")
     return (f"casemate attack --trials {content['trials']} --seed {content['seed']} "
-            f"--config {name}" + (" --model" if content["model"] else ""))
+            f"--config {name}" + (" --model" if content["model"] else "")
+            + (" --netlist" if content.get("netlist") else ""))
 
 
 def _dram(comparison: Comparison) -> str:

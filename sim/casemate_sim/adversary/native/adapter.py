@@ -68,6 +68,8 @@ class NativeAdapter:
         The engine's configuration.
     wave:
         VCD file to write, of all that is simulated.
+    netlist:
+        Simulate what synthesis makes of the engine, see ``synthesis.mapped``.
 
     Raises
     ------
@@ -75,10 +77,11 @@ class NativeAdapter:
         If a tool is missing or the build fails.
     """
 
-    def __init__(self, config: EngineConfig, wave: Path | None = None) -> None:
+    def __init__(self, config: EngineConfig, wave: Path | None = None, *,
+                 netlist: bool = False) -> None:
         self._config = config
         self._failure: BaseException | None = None
-        self._library = _load(build_harness(config, wave=wave is not None))
+        self._library = _load(build_harness(config, wave=wave is not None, netlist=netlist))
         self._handle = self._library.attack_create()
         if not self._handle:
             raise AdapterError("the model does not start")

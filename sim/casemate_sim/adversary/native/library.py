@@ -16,6 +16,7 @@ from casemate_sim.build import (
     verilate,
 )
 from casemate_sim.native.roms import share_roms
+from casemate_sim.synthesis.mapped import SOURCES, mapped_verilog
 from casemate_sim.toolchain import package_versions, toolchain
 
 __all__ = ["build_harness"]
@@ -26,7 +27,8 @@ _HERE = Path(__file__).parent
 _OPTIONS = ("-O3", "--assert", "--x-assign", "fast", "--x-initial", "fast", *SPLIT_OPTIONS)
 
 
-def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "-O1") -> Path:
+def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "-O1",
+                  netlist: bool = False) -> Path:
     """Return the library for `config`, building it if the cache does not have it.
 
     Parameters
@@ -37,6 +39,8 @@ def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "
         Compile in what writes a VCD file; slower.
     optimise:
         Option of the C++ compiler.
+    netlist:
+        Of what synthesis makes of the engine, see ``synthesis.mapped``.
 
     Raises
     ------
@@ -46,12 +50,15 @@ def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "
     native = SIMULATION / "native"
 
     def export(folder: Path) -> None:
-        from casemate.export import verilog
+        from casemate.export import convert_verilog
+        from casemate.top import Casemate
 
-        (folder / f"{_TOP}.v").write_text(share_roms(verilog(config, name=_TOP)))
+        convert = mapped_verilog if netlist else convert_verilog
+        (folder / f"{_TOP}.v").write_text(share_roms(convert(Casemate(config), name=_TOP)))
 
-    sources = source_files(HARDWARE)
-    exported = cached(f"verilog-attack-{config.name}", digest_of(
+    kind = f"attack-{config.name}" + ("-netlist" if netlist else "")
+    sources = [*source_files(HARDWARE), *(SOURCES if netlist else ())]
+    exported = cached(f"verilog-{kind}", digest_of(
         config.digest, package_versions("amaranth", "pyosys"),
         files=[*sources, native / "roms.py"]), export) / f"{_TOP}.v"
     harness = [_HERE / "harness.cpp", native / "memory.h"]
@@ -70,4 +77,4 @@ def build_harness(config: EngineConfig, *, wave: bool = False, optimise: str = "
 
     key = digest_of(wave, optimise, _OPTIONS, toolchain().versions, config.memory_id_bits,
                     files=[exported, *harness])
-    return cached(f"attack-{config.name}" + ("-vcd" if wave else ""), key, build) / _LIBRARY
+    return cached(kind + ("-vcd" if wave else ""), key, build) / _LIBRARY
