@@ -218,6 +218,7 @@ def test_no_rule_is_broken_when_reset_comes_at_any_time():
 
 
 @pytest.mark.verify
+@pytest.mark.deep
 @pytest.mark.parametrize(("config", "traffic", "depth"), [
     ("tiny", ("read", "write"), 14),
     ("tiny", ("write",), 18),

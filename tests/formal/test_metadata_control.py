@@ -237,11 +237,12 @@ def check(spec, name, depth):
         assert_formal(spec, mode="bmc", engine="abc bmc3", depth=depth, name=name, timeout=1800)
 
 
+DEEP = (pytest.mark.verify, pytest.mark.deep)
 DEPTHS = [(0, None), (1, 32), pytest.param(0, 32, marks=pytest.mark.verify)]
 """Levels, and depths: (0, 32) finds a bug sooner than the proof for all time."""
 
 
-@pytest.mark.parametrize("depth", [26, pytest.param(34, marks=pytest.mark.verify)])
+@pytest.mark.parametrize("depth", [26, pytest.param(34, marks=DEEP)])
 def test_nobody_waits_for_ever(depth):
     check(NeverStuck(SMALLEST, commands=True), "stuck", depth)
 
@@ -257,8 +258,8 @@ def test_what_was_changed_is_not_lost(level, depth):
 
 
 @pytest.mark.parametrize(("level", "depth"), [
-    (0, 14), (1, 14), *(pytest.param(level, depth, marks=pytest.mark.verify)
-                        for level, depth in ((0, None), (0, 20), (1, 24)))])
+    (0, 14), (1, 14), pytest.param(0, None, marks=pytest.mark.verify),
+    *(pytest.param(level, depth, marks=DEEP) for level, depth in ((0, 20), (1, 24)))])
 def test_whoever_looks_sees_the_newest(level, depth):
     check(Newest(SMALLEST, level=level, commands=True), f"newest-{level}", depth)
 
