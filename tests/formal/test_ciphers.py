@@ -74,6 +74,7 @@ def test_a_wrong_constant_of_the_key_expansion_would_be_found():
         prove(ExpansionSpec(aes_bits=128, factor=3), SWEEPING)
 
 
+@pytest.mark.verify
 def test_one_wrong_entry_of_a_table_would_be_found(monkeypatch):
     table = list(field.sbox())
     table[0x53] ^= 1
