@@ -34,7 +34,7 @@ SHAPE = {
         "seed": int, "records": int, "records_played": int, "cycles": int, "instructions": int,
         "reads": int, "writes": int, "bytes_read": int, "bytes_written": int,
         "error_responses": int, "window_stalls": int, "record_stalls": int,
-        "reads_checked": int, "data_error_count": int, "data_errors": list,
+        "reads_checked": int, "slept": int, "data_error_count": int, "data_errors": list,
         "metadata": (dict, type(None)), "traffic_limit": (float, type(None)),
         "hit_rate": (float, type(None)), "alarms": list,
         "bandwidth_bytes_per_cycle": float, "instructions_per_cycle": float,
