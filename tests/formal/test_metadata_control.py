@@ -258,8 +258,8 @@ def test_what_was_changed_is_not_lost(level, depth):
 
 
 @pytest.mark.parametrize(("level", "depth"), [
-    (0, 14), (1, 14), pytest.param(0, None, marks=pytest.mark.verify),
-    *(pytest.param(level, depth, marks=DEEP) for level, depth in ((0, 20), (1, 24)))])
+    (0, 14), (1, 14), *(pytest.param(level, depth, marks=DEEP)
+                        for level, depth in ((0, None), (0, 20), (1, 24)))])
 def test_whoever_looks_sees_the_newest(level, depth):
     check(Newest(SMALLEST, level=level, commands=True), f"newest-{level}", depth)
 
