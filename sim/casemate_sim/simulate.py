@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from casemate_sim.dram.timing import DramTiming, timing_preset
 from casemate_sim.modes import AUTHENTICATED, MODES, config_of_mode, encrypts
+from casemate_sim.native import PATIENCE
 from casemate_sim.tenant import (
     DOMAIN,
     SimulationSecrets,
@@ -31,12 +32,8 @@ from casemate_sim.trace import RECORD
 if TYPE_CHECKING:
     from casemate_sim.native.simulation import NativeSimulation
 
-__all__ = ["DOMAIN", "MODES", "PATIENCE", "PlayerConfig", "Progress", "Result", "SimulationSecrets",
+__all__ = ["DOMAIN", "MODES", "PlayerConfig", "Progress", "Result", "SimulationSecrets",
            "check_records", "create_simulation", "secrets_of_seed", "simulate"]
-
-PATIENCE = 128
-"""Inactive cycles after which the engine sleeps: several times what its slowest cipher takes, for
-any configuration. The gaps in a program's traffic are longer by far."""
 
 _HANG_CYCLES = 1_000_000
 

@@ -2,10 +2,11 @@
 
 import pytest
 from casemate.config import KeyManagerConfig, preset
-from casemate_sim.cpu.boot import PATIENCE, boot
+from casemate_sim.cpu.boot import boot
 from casemate_sim.cpu.program import Program, find_program
 from casemate_sim.exported import unused_hardware
 from casemate_sim.modes import with_tree
+from casemate_sim.native import PATIENCE
 from casemate_sim.native.sleep import SleepingEngine
 
 TINY = preset("tiny")

@@ -22,6 +22,7 @@ from casemate_sim.cpu.strike import Strike
 from casemate_sim.dram.timing import DramTiming, timing_preset
 from casemate_sim.model.engine import GoldenEngine
 from casemate_sim.modes import AUTHENTICATED, MODES, config_of_mode, encrypts
+from casemate_sim.native import PATIENCE
 from casemate_sim.native.model import FIRST_STEP, SimulationError, next_step
 from casemate_sim.tenant import DOMAIN, keys_of_seed, open_domain
 from casemate_sim.toolchain import package_versions, toolchain
@@ -29,14 +30,10 @@ from casemate_sim.toolchain import package_versions, toolchain
 if TYPE_CHECKING:
     from casemate_sim.cpu.simulation import CpuSimulation
 
-__all__ = ["BUS_ERROR_CODE", "PATIENCE", "BootProgress", "BootResult", "boot", "machine_config"]
+__all__ = ["BUS_ERROR_CODE", "BootProgress", "BootResult", "boot", "machine_config"]
 
 BUS_ERROR_CODE = 135
 """Exit code of the shipped programs when a bus error trapped; see programs/casemate.h."""
-
-PATIENCE = 32
-"""Inactive cycles after which the engine sleeps: more than the 28 of the longest of its ciphers. In
-fact nothing in `tiny` with a tree moves any more after one."""
 
 _LIMIT = 100_000_000
 
