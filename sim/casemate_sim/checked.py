@@ -56,8 +56,6 @@ class CheckedCasemate(wiring.Component):
         m.submodules.engine = engine = self._engine
         m.submodules.host_rules = host = host_rules(self._config)
         m.submodules.memory_rules = memory = memory_rules(self._config)
-        host.observe(m, engine.s_axi)
-        memory.observe(m, engine.m_axi)
         connect(m, flipped(self.s_axi), engine.s_axi)
         connect(m, engine.m_axi, flipped(self.m_axi))
         connect(m, flipped(self.key), engine.key)
@@ -67,4 +65,6 @@ class CheckedCasemate(wiring.Component):
             connect(m, flipped(self.s_axil), engine.s_axil)
             m.d.comb += [getattr(self, name).eq(getattr(engine, name))
                          for name in ("irq", "alert_integrity", "alert_fatal")]
+        host.observe(m, engine.s_axi)
+        memory.observe(m, engine.m_axi)
         return m

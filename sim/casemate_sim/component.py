@@ -181,7 +181,7 @@ class NativeComponent:
         self._outputs = _fields(packed.leaves[False])
         self._input_bytes = 4 * -(-len(packed.inputs) // 32)
         self._output_bytes = 4 * -(-len(packed.outputs) // 32)
-        text = _exported(packed, mapped_verilog if netlist else convert_verilog, transform, source)
+        text = _exported(packed, transform, source, netlist=netlist)
         harness = _HARNESS + _SAVING if savable else _HARNESS
 
         def build(folder: Path) -> None:
@@ -265,15 +265,17 @@ class NativeComponent:
                 for name, (position, width) in wanted.items()}
 
 
-def _exported(packed: _Packed, convert: Callable[..., str], transform: Callable[[str], str],
-              source: str | None) -> str:
+def _exported(packed: _Packed, transform: Callable[[str], str], source: str | None, *,
+              netlist: bool) -> str:
+    convert = mapped_verilog if netlist else convert_verilog
+
     def text() -> str:
         return share_roms(transform(convert(packed, name=_TOP)))
 
     if source is None:
         return text()
-    key = digest_of(source, convert.__name__, package_versions("amaranth", "pyosys"),
-                    files=[Path(__file__), Path(roms.__file__), *SOURCES])
+    key = digest_of(source, netlist, package_versions("amaranth", "pyosys"), files=[
+        Path(__file__), Path(roms.__file__), *(SOURCES if netlist else ())])
     return (cached("verilog-component", key, lambda folder: (folder / _FILE).write_text(text()))
             / _FILE).read_text()
 
