@@ -234,6 +234,17 @@ def test_a_saved_trial_replays(tmp_path, seed, config):
         assert type(result).from_dict(json.loads(json.dumps(result.as_dict()))) == result
 
 
+def test_a_saved_trial_whose_configuration_lacks_a_value_is_refused(tmp_path):
+    path = tmp_path / "failure.json"
+    trial = Trial("flip_owner", "plain", 1)
+    save_trial(path, CONFIG, run_now(run_trial(ModelAdapter(CONFIG), trial)))
+    content = json.loads(path.read_text())
+    del content["config"]["leaf"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(TrialError, match="no saved trial: its configuration lacks leaf"):
+        load_trial(path)
+
+
 @pytest.mark.parametrize(("text", "message"), [
     ("{", "no saved trial: Expecting"), ("[]", "its schema is not casemate.attack-trial/1"),
     ('{"schema": "casemate.attack-trial/1"}', "no saved trial: 'trial'"),
