@@ -93,36 +93,16 @@ class CipherSpec(Elaboratable):
         """Compute what is behind the substitution of a round."""
         return Mux(last, state, fips.mix(m, state, inverse=self.inverse)) ^ key
 
-    def _products(self, m: Module, state: Value) -> Value:
-        """Return what our tables in block RAM hold: two products of each byte."""
-        return Cat(fips.times(m, state.word_select(place, 8), factor)
-                   for factor in ((14, 17) if self.inverse else (1, 2)) for place in range(16))
-
     def _pipeline(self, m: Module):
-        """One round after another; a substitution in block RAM has its registers behind it.
-
-        Beside what is substituted stand its products: the induction needs to know of them.
-        """
-        config = self.config
-        in_ram = config.sbox is SBox.BLOCK_RAM
+        """One round after another, with a register behind each or behind every second."""
+        assert self.config.sbox is not SBox.BLOCK_RAM, "whose registers are inside of a round"
         valid, key, tag = self.valid, self.given.key, self.given.tag
         state = self.given.block ^ self._round_key(m, 0, key)
 
         for step in range(1, self.rounds + 1):
-            state = self._substitute(m, state)
-            round_key = self._round_key(m, step, key)
-            if in_ram:
-                products = self._products(m, state)
-                if config.registers_per_round == 2:
-                    valid, state, products, key, tag = registered(
-                        m, valid, state, products, key, tag)
-                    m.d.comb += Assert(products == self._products(m, state))
-                    round_key = self._round_key(m, step, key)
-                valid, state, products, key, tag, round_key = registered(
-                    m, valid, state, products, key, tag, round_key)
-                m.d.comb += Assert(products == self._products(m, state))
-            state = self._end(m, state, round_key, step == self.rounds)
-            if not in_ram and step % config.rounds_per_stage == 0:
+            state = self._end(m, self._substitute(m, state), self._round_key(m, step, key),
+                              step == self.rounds)
+            if step % self.config.rounds_per_stage == 0:
                 valid, state, key, tag = registered(m, valid, state, key, tag)
         return 1, valid, state, tag
 

@@ -1,8 +1,9 @@
-"""Every round of the presets' ciphers but one, and the key expansion, is that of FIPS 197.
+"""Every round of the presets' ciphers, but the pipelines of `ecp5`, is that of FIPS 197.
 
 The cores of ``aes_cores`` have the rounds of the standard between the same registers. That both do
 the same in every cycle, whatever keys and blocks come in, is an induction: the registers of ours
-are functions of those of the standard's, from one cycle to the next, and so round by round.
+are functions of those of the standard's, from one cycle to the next, and so round by round. The
+key expansion is shown in the same way.
 """
 
 import pytest
@@ -27,7 +28,7 @@ CORES = {
     ("server", "data", Direction.DECRYPT): DEEP,
 }
 
-# Tables of products are too hard for the induction as it is: not decided in a quarter of an hour.
+# Their tables in block RAM hold products; with those the induction did not come to an end.
 OPEN = [("ecp5", "data", Direction.ENCRYPT), ("ecp5", "data", Direction.DECRYPT)]
 
 
