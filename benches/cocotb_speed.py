@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import cocotb
-from casemate_sim.simulate import DOMAIN
+from casemate_sim.tenant import DOMAIN
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
 from cocotb.utils import get_sim_time

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from casemate_sim.figures import Figure, FigureBook
-from casemate_sim.simulate import Result
+from casemate_sim.simulation_result import Result
 from rich.console import Console
 
 Report = Callable[[str], None]

@@ -10,7 +10,9 @@ import numpy as np
 from casemate.config import EngineConfig, preset
 from casemate_sim.figures import Figure
 from casemate_sim.modes import config_of_mode
-from casemate_sim.simulate import PlayerConfig, Result, simulate
+from casemate_sim.player_config import PlayerConfig
+from casemate_sim.simulate import simulate
+from casemate_sim.simulation_result import Result
 from casemate_sim.workload import generate
 from common import Report, config_of
 

@@ -6,7 +6,8 @@ import numpy as np
 from casemate.config import preset
 from casemate_sim.dram.timing import timing_preset
 from casemate_sim.figures import Figure
-from casemate_sim.simulate import PlayerConfig, simulate
+from casemate_sim.player_config import PlayerConfig
+from casemate_sim.simulate import simulate
 from casemate_sim.workload import generate
 from common import Report, config_of
 

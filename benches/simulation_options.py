@@ -21,7 +21,8 @@ from casemate_sim.figures import Figure, FigureBook
 from casemate_sim.model.keys import derive_key
 from casemate_sim.native.library import VERILATOR_OPTIONS, build_library
 from casemate_sim.native.simulation import NativeSimulation
-from casemate_sim.simulate import DOMAIN, PlayerConfig, secrets_of_seed
+from casemate_sim.player_config import PlayerConfig
+from casemate_sim.tenant import DOMAIN, secrets_of_seed
 from casemate_sim.toolchain import toolchain
 from casemate_sim.workload import generate
 from rich.console import Console

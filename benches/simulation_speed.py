@@ -16,7 +16,10 @@ from casemate.config import EngineConfig
 from casemate.top import Casemate
 from casemate_sim.build_cocotb import build_cocotb, run_cocotb
 from casemate_sim.figures import Figure
-from casemate_sim.simulate import DOMAIN, PlayerConfig, Result, simulate
+from casemate_sim.player_config import PlayerConfig
+from casemate_sim.simulate import simulate
+from casemate_sim.simulation_result import Result
+from casemate_sim.tenant import DOMAIN
 from casemate_sim.workload import generate
 from common import Report, config_of
 

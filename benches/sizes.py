@@ -13,8 +13,9 @@ import typer
 from casemate.config import GIB, KIB, LINE_BYTES, MIB, EngineConfig
 from casemate_sim.figures import Figure
 from casemate_sim.modes import with_tree
+from casemate_sim.player_config import PlayerConfig
 from casemate_sim.plot import draw_sizes
-from casemate_sim.simulate import PlayerConfig, simulate
+from casemate_sim.simulate import simulate
 from casemate_sim.trace import load
 from casemate_sim.traces import shipped
 from casemate_sim.workload import generate

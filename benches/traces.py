@@ -10,8 +10,11 @@ from typing import Annotated
 import typer
 from casemate.config import EngineConfig
 from casemate_sim.figures import Figure
+from casemate_sim.modes import MODES
+from casemate_sim.player_config import PlayerConfig
 from casemate_sim.plot import draw_slowdowns
-from casemate_sim.simulate import MODES, PlayerConfig, Result, simulate
+from casemate_sim.simulate import simulate
+from casemate_sim.simulation_result import Result
 from casemate_sim.trace import load
 from casemate_sim.traces import shipped
 from common import Report, config_of, stored

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from casemate.config import GIB, KIB, EngineConfig
 from casemate_sim.figures import Figure
-from casemate_sim.simulate import PlayerConfig, Result, simulate
+from casemate_sim.player_config import PlayerConfig
+from casemate_sim.simulate import simulate
+from casemate_sim.simulation_result import Result
 from casemate_sim.workload import generate
 from common import Report, config_of
 

@@ -5,7 +5,9 @@ What the engine costs is the difference to the same trace without it: same DRAM,
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from numpy.typing import NDArray
 from casemate_sim.dram.timing import DramTiming
 from casemate_sim.modes import MODES, config_of_mode
 from casemate_sim.native.simulation import SimulationError
-from casemate_sim.simulate import PlayerConfig, Progress, Result, check_records, simulate
+from casemate_sim.player_config import PlayerConfig
+from casemate_sim.simulate import PreparedRun, check_records, prepare
+from casemate_sim.simulation_result import Progress, Result
 from casemate_sim.toolchain import ToolError
 
 __all__ = ["Comparison", "compare", "compared_modes"]
@@ -35,8 +39,8 @@ class Comparison:
     modes:
         What was to be run, in this order.
     results:
-        What was run, in the same order: all, or fewer if something ended it. If Ctrl-C did, the
-        last one may be a run that was cut short.
+        What was run, in the same order: all, or fewer if something ended it. If Ctrl-C did, there
+        may be runs that were cut short.
     interrupted:
         Ctrl-C ended it.
     failure:
@@ -94,25 +98,29 @@ class Comparison:
 def compare(
     records: NDArray, *, config: EngineConfig, mode: str, dram: DramTiming,
     player: PlayerConfig | None = None, seed: int = 0, wave: Path | None = None,
-    wave_cycles: tuple[int, int] | None = None, keep_image: bool = False,
+    wave_cycles: tuple[int, int] | None = None, keep_image: bool = False, jobs: int = 1,
     progress: Callable[[str, Progress | None], None] | None = None,
     finished: Callable[[Result], None] | None = None,
 ) -> Comparison:
     """Run a trace in every mode of :func:`compared_modes`; Ctrl-C and failures keep what finished.
 
+    Models are built and loaded one after another; what is ready plays in a thread of its own.
+
     Parameters
     ----------
     records, config, dram, player, seed:
-        See `simulate`; the same for every run.
+        See `prepare`; the same for every run.
     mode:
         The mode of interest: any but ``"bare"``.
     wave, wave_cycles, keep_image:
-        See `simulate`; for the mode of interest only.
+        See `prepare`; for the mode of interest only.
+    jobs:
+        Runs at a time. Nothing but the simulation's speed depends on it.
     progress:
         Called with a mode and None when its run begins, which may have to build the model, then
-        with its progress.
+        with its progress, from its thread.
     finished:
-        Called with each result.
+        Called with each result, from its thread.
 
     Raises
     ------
@@ -124,25 +132,51 @@ def compare(
     config_of_mode(config, mode)  # before anything runs
     # About 256 samples at 8 cycles a record, so that a short trace has a curve, too.
     interval = min(max(len(records) // 32, 16), 4096)
-    results: list[Result] = []
-    try:
-        for each in modes:
+    results: dict[str, Result] = {}
+    failures: list[Exception] = []
+    ended, free = threading.Event(), threading.Semaphore(jobs)
+
+    def play(run: PreparedRun) -> None:
+        def told(now: Progress) -> None:
+            if ended.is_set():
+                raise KeyboardInterrupt
             if progress is not None:
-                progress(each, None)
-            last = each == mode
-            result = simulate(
-                records, config=config, mode=each, dram=dram, player=player, seed=seed,
-                wave=wave if last else None, wave_cycles=wave_cycles if last else None,
-                keep_image=keep_image and last, interval=interval,
-                progress=None if progress is None else
-                lambda now, each=each: progress(each, now))
-            results.append(result)
+                progress(run.mode, now)
+
+        try:
+            result = results[run.mode] = run.play(told)
             if finished is not None:
                 finished(result)
-            if result.interrupted:
-                raise KeyboardInterrupt
+        except Exception as error:
+            failures.append(error)
+        finally:
+            free.release()
+
+    threads = ThreadPoolExecutor(jobs)
+    plays: list[Future[None]] = []
+    try:
+        try:
+            for each in modes:
+                free.acquire()
+                if failures:
+                    break
+                if progress is not None:
+                    progress(each, None)
+                last = each == mode
+                plays.append(threads.submit(play, prepare(
+                    records, config=config, mode=each, dram=dram, player=player, seed=seed,
+                    wave=wave if last else None, wave_cycles=wave_cycles if last else None,
+                    keep_image=keep_image and last, interval=interval)))
+        except Exception as error:
+            failures.append(error)
+        wait(plays)  # what plays when another one fails goes on to its end
     except KeyboardInterrupt:
-        return Comparison(modes=modes, results=tuple(results), interrupted=True)
-    except (ToolError, SimulationError, OSError) as error:
-        return Comparison(modes=modes, results=tuple(results), failure=error)
-    return Comparison(modes=modes, results=tuple(results))
+        ended.set()
+    finally:
+        threads.shutdown()
+    failure = failures[0] if failures else None
+    if failure is not None and not isinstance(failure, (ToolError, SimulationError, OSError)):
+        raise failure
+    return Comparison(
+        modes=modes, results=tuple(results[each] for each in modes if each in results),
+        interrupted=ended.is_set(), failure=failure)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from casemate_sim.compare import Comparison
-    from casemate_sim.simulate import Result
+    from casemate_sim.simulation_result import Result
 
 __all__ = ["COLOURS", "GRID", "draw_bandwidth", "draw_by_size", "draw_comparison", "draw_latency",
            "draw_sizes", "draw_slowdown_bars", "draw_slowdowns", "save_figure", "style_figure"]

@@ -16,7 +16,8 @@ from rich.text import Text
 from casemate_sim.compare import Comparison
 from casemate_sim.config_file import config_dict
 from casemate_sim.dram.timing import DramTiming
-from casemate_sim.simulate import PlayerConfig, Result
+from casemate_sim.player_config import PlayerConfig
+from casemate_sim.simulation_result import Result
 from casemate_sim.toolchain import ToolError
 
 __all__ = ["LABELS", "SCHEMA", "comparison_dict", "comparison_of", "comparison_table",

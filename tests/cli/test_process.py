@@ -37,7 +37,8 @@ def built(tiny, process) -> None:
 
 def test_ctrl_c_keeps_the_runs_that_finished(tiny, command, built, tmp_path: Path) -> None:
     out, plot = tmp_path / "a.json", tmp_path / "a.png"
-    started = [*command, "sim", *tiny[:-1], "400000", "--json", str(out), "--plot", str(plot)]
+    started = [*command, "sim", *tiny[:-1], "400000", "--jobs", "1", "--json", str(out), "--plot",
+               str(plot)]
     with subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True) as running:
         until(running.stderr, "plain: building")
@@ -61,6 +62,24 @@ def test_ctrl_c_keeps_the_runs_that_finished(tiny, command, built, tmp_path: Pat
     assert "(not run)" in stdout
     assert f"{bare['cycles']:,}" in stdout
     assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_ctrl_c_keeps_what_runs_side_by_side_measured(
+        tiny, command, built, tmp_path: Path) -> None:
+    out = tmp_path / "a.json"
+    started = [*command, "sim", *tiny[:-1], "4000000", "--jobs", "2", "--json", str(out)]
+    with subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as running:
+        until(running.stderr, "plain: building")
+        time.sleep(2.0)
+        running.send_signal(signal.SIGINT)
+        _, stderr = running.communicate(timeout=120)
+    assert running.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    runs = json.loads(out.read_text())["runs"]
+    assert list(runs) == ["bare", "plain"]
+    for run in runs.values():
+        assert run["interrupted"] and 0 < run["records_played"] < 4_000_000
 
 
 def test_ctrl_c_during_the_first_build_ends_it(tiny, command, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -17,6 +18,7 @@ from casemate_sim.cli import app
 from casemate_sim.cli.document import JSON_FIELDS, RUN_FIELDS
 from casemate_sim.native import library
 from casemate_sim.native.simulation import SimulationError
+from casemate_sim.simulate import PreparedRun
 from casemate_sim.sizes import SizeError, parse_size
 from casemate_sim.toolchain import ToolError
 from typer.testing import CliRunner
@@ -260,15 +262,15 @@ def test_a_full_disk_loses_nothing(tiny, casemate, tmp_path: Path) -> None:
 
 
 def test_wrong_data_and_error_responses_are_a_fault(tiny, casemate, monkeypatch, tmp_path) -> None:
-    right = casemate_sim.compare.simulate
+    right = PreparedRun.play
 
-    def wrong(*arguments, **options):
-        result = right(*arguments, **options)
+    def wrong(run, progress):
+        result = right(run, progress)
         return replace(result, data_error_count=3, data_errors=("cycle 7: line 0x1 reads 00",),
                        error_responses=2, alarms=("alert_integrity is up",),
-                       ) if options["mode"] == "xts" else result
+                       ) if run.mode == "xts" else result
 
-    monkeypatch.setattr(casemate_sim.compare, "simulate", wrong)
+    monkeypatch.setattr(PreparedRun, "play", wrong)
     out = tmp_path / "a.json"
     result = casemate("sim", *tiny, "--mode", "xts", "--json", out)
     assert result.exit_code == 1
@@ -317,14 +319,14 @@ def test_tampering_is_reported_and_a_fault(tiny, casemate, monkeypatch, tmp_path
     (SimulationError("nothing happened for 1000000 cycles"), 1)])
 def test_runs_that_finished_survive_the_failure_of_the_next(
         tiny, casemate, monkeypatch, tmp_path, error, code) -> None:
-    right = casemate_sim.compare.simulate
+    right = casemate_sim.compare.prepare
 
     def fail(*arguments, **options):
         if options["mode"] == "xts":
             raise error
         return right(*arguments, **options)
 
-    monkeypatch.setattr(casemate_sim.compare, "simulate", fail)
+    monkeypatch.setattr(casemate_sim.compare, "prepare", fail)
     out, plot, dump = tmp_path / "a.json", tmp_path / "a.png", tmp_path / "dump"
     result = casemate("sim", *tiny, "--mode", "xts", "--json", out, "--plot", plot, "--dump", dump)
     assert result.exit_code == code
@@ -339,6 +341,42 @@ def test_runs_that_finished_survive_the_failure_of_the_next(
     assert plot.exists()
     assert not dump.exists()
     assert "no dump, because xts was not run to its end" in result.stderr
+
+
+def test_a_run_that_fails_begins_no_other_and_ends_none(
+        tiny, casemate, monkeypatch, tmp_path) -> None:
+    right, failed = PreparedRun.play, threading.Event()
+
+    def fail(run, progress):
+        if run.mode == "plain":
+            failed.set()
+            raise SimulationError("nothing happened for 1000000 cycles")
+        assert run.mode == "bare" and failed.wait(60)
+        return right(run, progress)
+
+    monkeypatch.setattr(PreparedRun, "play", fail)
+    out = tmp_path / "a.json"
+    result = casemate("sim", *tiny, "--mode", "xts", "--jobs", "2", "--json", out)
+    assert result.exit_code == 1
+    assert "casemate: error: nothing happened" in result.stderr
+    assert "plain: building" in result.stderr
+    assert "xts: building" not in result.stderr
+    content = json.loads(out.read_text())
+    assert list(content["runs"]) == ["bare"]
+    assert not content["runs"]["bare"]["interrupted"]
+
+
+def test_runs_side_by_side_are_those_one_by_one(tiny, casemate, tmp_path) -> None:
+    def runs(jobs):
+        out = tmp_path / f"{jobs}.json"
+        assert casemate("sim", *tiny, "--jobs", jobs, "--json", out).exit_code == 0
+        return {mode: {name: value for name, value in run.items() if name not in (
+                    "wall_seconds", "cycles_per_second", "build_seconds")}
+                for mode, run in json.loads(out.read_text())["runs"].items()}
+
+    alone = runs("1")
+    assert list(alone) == ["bare", "plain", "xts", "integrity", "full"]
+    assert runs("5") == alone
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from casemate.config import PRESETS
 
 from casemate_sim.dram.timing import PRESETS as TIMINGS
 
-__all__ = ["DramOption", "EngineOption", "KeySeedOption"]
+__all__ = ["DramOption", "EngineOption", "JobsOption", "KeySeedOption"]
 
 EngineOption = Annotated[str, typer.Option(
     metavar="PRESET|FILE",
@@ -22,3 +22,8 @@ DramOption = Annotated[str, typer.Option(
 
 KeySeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Of the keys.")]
 """A seed, for ``tenant.keys_of_seed``."""
+
+JobsOption = Annotated[int | None, typer.Option(
+    min=1, metavar="N", help="Modes that are simulated at a time; as many as there are processors "
+    "if not given.", show_default=False)]
+"""How many runs of a comparison play side by side, for ``cli.sim.simulate_traffic``."""

@@ -16,8 +16,8 @@ from casemate_sim.cli.show import STDOUT, write_result
 from casemate_sim.compare import Comparison
 from casemate_sim.dump import DomainSecrets, DumpError, Expected, Secrets, write_dump
 from casemate_sim.modes import AUTHENTICATED, config_of_mode, encrypts
-from casemate_sim.simulate import DOMAIN, secrets_of_seed
 from casemate_sim.summary import comparison_dict, comparison_table, latency_picture, verdict
+from casemate_sim.tenant import DOMAIN, secrets_of_seed
 from casemate_sim.traffic import Traffic
 
 __all__ = ["Outputs"]

@@ -16,7 +16,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from casemate_sim.simulate import Progress, Result
+from casemate_sim.simulation_result import Progress, Result
 from casemate_sim.summary import LABELS, STYLES
 
 __all__ = ["RunProgress"]

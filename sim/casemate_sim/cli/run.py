@@ -13,7 +13,7 @@ from casemate.config import LINE_BYTES
 from casemate_sim.caches import HIERARCHIES
 from casemate_sim.cli.errors import INTERRUPTED, InputError, complain
 from casemate_sim.cli.inputs import check_output, check_plot, check_result
-from casemate_sim.cli.options import DramOption, EngineOption, KeySeedOption
+from casemate_sim.cli.options import DramOption, EngineOption, JobsOption, KeySeedOption
 from casemate_sim.cli.record import hierarchy_of, record_program, recording_dict
 from casemate_sim.cli.sim import Mode, simulate_traffic, timing_of
 from casemate_sim.config_file import find_config
@@ -35,6 +35,7 @@ def run(
         metavar="MODE", help="The last of the modes: plain, xts, integrity, full.")] = Mode.FULL,
     dram: DramOption = "ddr3-1066",
     seed: KeySeedOption = 0,
+    jobs: JobsOption = None,
     caches: Annotated[str, typer.Option(
         metavar="CACHES", help=f"Caches between the program and DRAM: {', '.join(HIERARCHIES)}, or "
         "SIZE:WAYS of each level, as in 32K:8,256K:8; `none` plays every access.",
@@ -96,5 +97,5 @@ def run(
             f"{size_text(engine.data_bytes)}: give a configuration with more data_bytes (--config)")
     simulate_traffic(
         Traffic(name=Path(program[0]).name, source=loaded.header.source, records=loaded.records),
-        engine=engine, mode=mode, timing=timing, player=None, seed=seed, json=json, plot=plot,
-        recording=recording_dict(program, recording))
+        engine=engine, mode=mode, timing=timing, player=None, seed=seed, jobs=jobs, json=json,
+        plot=plot, recording=recording_dict(program, recording))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,11 +28,11 @@ from casemate_sim.cli.inputs import (
     check_result,
     parse_range,
 )
-from casemate_sim.cli.options import DramOption
+from casemate_sim.cli.options import DramOption, JobsOption
 from casemate_sim.cli.show import STDOUT
 from casemate_sim.config_file import find_config
 from casemate_sim.dram.timing import DramTiming, timing_preset
-from casemate_sim.simulate import PlayerConfig
+from casemate_sim.player_config import PlayerConfig
 from casemate_sim.sizes import parse_size
 from casemate_sim.traffic import Traffic, named_trace, workload_traffic
 from casemate_sim.workload import Workload
@@ -87,6 +88,7 @@ def sim(
     dram: DramOption = "ddr3-1066",
     seed: Annotated[int, typer.Option(
         min=0, metavar="N", help="Of keys and patterns; the same seed gives the same cycles.")] = 0,
+    jobs: JobsOption = None,
     outstanding: Annotated[int, typer.Option(
         metavar="N",
         help="Most lines being read at the same time, and as many being written, 1 to 64.",
@@ -122,7 +124,8 @@ def sim(
 
     The same records are played without an engine (the bare wire), and with the engine in each mode
     up to that of interest. For `integrity` and `full` the engine gets an integrity tree, if its
-    configuration has none. Ctrl-C keeps the runs that finished.
+    configuration has none. Several runs play at a time, each on a processor of its own. Ctrl-C
+    keeps the runs that finished.
 
     Examples: `casemate sim sqlite_index --plot out.png`;
     `casemate sim --workload random --read-share 0.5 --mode xts --json out.json`.
@@ -141,12 +144,12 @@ def sim(
                        count=count, distance=distance, seed=seed).limited(limit)
 
     simulate_traffic(traffic, engine=engine, mode=mode, timing=timing, player=player, seed=seed,
-                     json=json, plot=plot, wave=wave, wave_cycles=cycles, dump=dump)
+                     jobs=jobs, json=json, plot=plot, wave=wave, wave_cycles=cycles, dump=dump)
 
 
 def simulate_traffic(
     traffic: Traffic, *, engine: EngineConfig, mode: Mode, timing: DramTiming,
-    player: PlayerConfig | None, seed: int, json: str | None, plot: Path | None,
+    player: PlayerConfig | None, seed: int, jobs: int | None, json: str | None, plot: Path | None,
     wave: Path | None = None, wave_cycles: tuple[int, int] | None = None, dump: Path | None = None,
     recording: Mapping[str, object] | None = None,
 ) -> None:
@@ -156,6 +159,8 @@ def simulate_traffic(
     ----------
     traffic, engine, mode, timing, player, seed:
         What is simulated.
+    jobs:
+        Runs at a time; None: as many as there are processors.
     json, plot, wave, wave_cycles, dump:
         As the options.
     recording:
@@ -178,7 +183,8 @@ def simulate_traffic(
             comparison = compare(
                 traffic.records, config=engine, mode=mode.value, dram=timing, player=player,
                 seed=seed, wave=wave, wave_cycles=wave_cycles, keep_image=dump is not None,
-                progress=progress.update, finished=progress.finished)
+                jobs=jobs or os.cpu_count() or 1, progress=progress.update,
+                finished=progress.finished)
         except ValueError as error:
             raise InputError(str(error)) from error
 

@@ -71,7 +71,7 @@ def _parameters(kind: type) -> str:
 
 def configuration(what: str = "engine") -> str:
     """Return the parameters of the engine or one of its parts, or of the player, as a table."""
-    from casemate_sim.simulate import PlayerConfig
+    from casemate_sim.player_config import PlayerConfig
 
     kinds = {"engine": EngineConfig, "cipher": CipherConfig, "leaf": LeafShape,
              "keys": KeyManagerConfig, "fuses": FuseConfig, "player": PlayerConfig}

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from casemate_sim.compare import Comparison
 from casemate_sim.plot import COLOURS, GRID, style_figure
-from casemate_sim.simulate import Result
+from casemate_sim.simulation_result import Result
 from casemate_sim.summary import LABELS
 
 if TYPE_CHECKING:

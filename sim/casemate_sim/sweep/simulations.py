@@ -13,7 +13,9 @@ from casemate.config import EngineConfig
 from casemate_sim.build import HARDWARE, SIMULATION
 from casemate_sim.dram.timing import DramTiming, timing_preset
 from casemate_sim.modes import MODES, config_of_mode
-from casemate_sim.simulate import PlayerConfig, Result, check_records, simulate
+from casemate_sim.player_config import PlayerConfig
+from casemate_sim.simulate import check_records, simulate
+from casemate_sim.simulation_result import Result
 from casemate_sim.sizes import parse_size
 from casemate_sim.sweep.work import (
     Model,
@@ -108,7 +110,8 @@ class SimulationWork(Work):
         "traffic_limit": "data lines over all lines moved from and to DRAM",
     }
     SOURCES = (HARDWARE, *(SIMULATION / name for name in (
-        "dram", "player", "native", "model", "simulate.py", "modes.py", "warm.py", "bursts.py")))
+        "dram", "player", "native", "model", "player_config.py", "simulate.py",
+        "simulation_result.py", "modes.py", "warm.py", "bursts.py")))
 
     config: EngineConfig
     mode: str
