@@ -5,6 +5,7 @@ What the engine costs is the difference to the same trace without it: same DRAM,
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -98,7 +99,7 @@ class Comparison:
 def compare(
     records: NDArray, *, config: EngineConfig, mode: str, dram: DramTiming,
     player: PlayerConfig | None = None, seed: int = 0, wave: Path | None = None,
-    wave_cycles: tuple[int, int] | None = None, keep_image: bool = False, jobs: int = 1,
+    wave_cycles: tuple[int, int] | None = None, keep_image: bool = False, jobs: int | None = None,
     progress: Callable[[str, Progress | None], None] | None = None,
     finished: Callable[[Result], None] | None = None,
 ) -> Comparison:
@@ -115,7 +116,8 @@ def compare(
     wave, wave_cycles, keep_image:
         See `prepare`; for the mode of interest only.
     jobs:
-        Runs at a time. Nothing but the simulation's speed depends on it.
+        Runs at a time; None: as many as there are processors. Nothing but the simulation's speed
+        depends on it.
     progress:
         Called with a mode and None when its run begins, which may have to build the model, then
         with its progress, from its thread.
@@ -132,6 +134,7 @@ def compare(
     config_of_mode(config, mode)  # before anything runs
     # About 256 samples at 8 cycles a record, so that a short trace has a curve, too.
     interval = min(max(len(records) // 32, 16), 4096)
+    jobs = jobs or os.cpu_count() or 1
     results: dict[str, Result] = {}
     failures: list[Exception] = []
     ended, free = threading.Event(), threading.Semaphore(jobs)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from casemate_sim.cli.errors import InputError
 from casemate_sim.cli.inputs import check_plot, check_result
-from casemate_sim.cli.options import DramOption, EngineOption, KeySeedOption
+from casemate_sim.cli.options import DramOption, EngineOption, JobsOption, KeySeedOption
 from casemate_sim.cli.show import STDOUT, write_plot, write_result
 from casemate_sim.cli.sim import Mode, leave, timing_of
 from casemate_sim.config_file import find_config
@@ -37,6 +37,7 @@ def compare(
         metavar="MODE", help="The last of the modes: plain, xts, integrity, full.")] = Mode.FULL,
     dram: DramOption = "ddr3-1066",
     seed: KeySeedOption = 0,
+    jobs: JobsOption = None,
     json: Annotated[str | None, typer.Option(
         metavar="FILE", help="Write everything measured as JSON; `-` is stdout, which then gets "
         "nothing else.", show_default=False)] = None,
@@ -58,7 +59,8 @@ def compare(
     from casemate_sim.traces import shipped
 
     traffics = [named_trace(name).limited(limit) for name in traces or list(shipped())]
-    comparisons = compare_traffics(traffics, engine=engine, mode=mode, timing=timing, seed=seed)
+    comparisons = compare_traffics(traffics, engine=engine, mode=mode, timing=timing, seed=seed,
+                                   jobs=jobs)
     title = f"slowdown over the bare wire on {engine.name}, {timing.name}" + (
         "" if limit is None else f", the first {limit:,} records")
     Console(stderr=json == STDOUT).print(slowdown_table(comparisons, title))
@@ -76,14 +78,15 @@ def compare(
 
 
 def compare_traffics(traffics: Sequence[Traffic], *, engine: EngineConfig, mode: Mode,
-                     timing: DramTiming, seed: int) -> dict[str, Comparison]:
+                     timing: DramTiming, seed: int,
+                     jobs: int | None = None) -> dict[str, Comparison]:
     """Simulate several traces with progress on stderr; Ctrl-C and failures keep what finished.
 
     Parameters
     ----------
     traffics:
         What is played.
-    engine, mode, timing, seed:
+    engine, mode, timing, seed, jobs:
         As of :func:`casemate_sim.compare.compare`.
 
     Returns
@@ -107,7 +110,7 @@ def compare_traffics(traffics: Sequence[Traffic], *, engine: EngineConfig, mode:
             try:
                 comparison = comparisons[traffic.name] = run(
                     traffic.records, config=engine, mode=mode.value, dram=timing, seed=seed,
-                    progress=progress.update, finished=progress.finished)
+                    jobs=jobs, progress=progress.update, finished=progress.finished)
             except ValueError as error:
                 raise InputError(f"{traffic.name}: {error}") from error
         if comparison.interrupted or comparison.failure is not None:

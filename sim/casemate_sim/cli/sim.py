@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -157,10 +156,8 @@ def simulate_traffic(
 
     Parameters
     ----------
-    traffic, engine, mode, timing, player, seed:
-        What is simulated.
-    jobs:
-        Runs at a time; None: as many as there are processors.
+    traffic, engine, mode, timing, player, seed, jobs:
+        What is simulated, as of :func:`casemate_sim.compare.compare`.
     json, plot, wave, wave_cycles, dump:
         As the options.
     recording:
@@ -183,8 +180,7 @@ def simulate_traffic(
             comparison = compare(
                 traffic.records, config=engine, mode=mode.value, dram=timing, player=player,
                 seed=seed, wave=wave, wave_cycles=wave_cycles, keep_image=dump is not None,
-                jobs=jobs or os.cpu_count() or 1, progress=progress.update,
-                finished=progress.finished)
+                jobs=jobs, progress=progress.update, finished=progress.finished)
         except ValueError as error:
             raise InputError(str(error)) from error
 
