@@ -111,3 +111,9 @@ def test_subtotals_hold_everything_below():
     ("TRELLIS_FF_LIKE", Usage())])
 def test_cells_of_the_ecp5(kind, usage):
     assert ECP5.usage(kind) == usage
+
+
+def test_logic_may_be_deeper_than_python_recurses():
+    cells = {f"${bit}": lut([bit - 1], bit) for bit in range(11, 5011)}
+    found = netlist(cells | {"$r": register(5010, 6000)}, {"engine.a.state": net([6000])})
+    assert found.components()["engine.a"] == Usage(luts=5000, registers=1)

@@ -121,13 +121,32 @@ class Netlist:
         if bit in self._named:
             return self._named[bit]
         if bit not in self._owners:
+            # Depth first, without recursion: logic may be thousands of cells deep.
             self._owners[bit] = None  # met again while it is looked up: a loop
-            found = Counter(owner for name in self._consumers[bit]
-                            if (owner := self._owner_of_cell(name)) is not None)
-            if found:
-                most = max(found.values())
-                self._owners[bit] = min(owner for owner, count in found.items() if count == most)
+            opened = [(bit, self._behind(bit))]
+            while opened:
+                current, behind = opened[-1]
+                for each in behind:
+                    if each not in self._named and each not in self._owners:
+                        self._owners[each] = None
+                        opened.append((each, self._behind(each)))
+                        break
+                else:
+                    opened.pop()
+                    self._owners[current] = self._owner_by_use(current)
         return self._owners[bit]
+
+    def _behind(self, bit: int | str) -> Iterator[int | str]:
+        """Yield what the cells without a name that a bit leads to put out."""
+        for name in self._consumers[bit]:
+            if self._cells[name]["hide_name"]:
+                yield from self._outputs(self._cells[name])
+
+    def _owner_by_use(self, bit: int | str) -> Owner | None:
+        """Return whom most of the cells that a bit leads to belong to."""
+        found = Counter(owner for name in self._consumers[bit]
+                        if (owner := self._owner_of_cell(name)) is not None)
+        return min(found, key=lambda owner: (-found[owner], owner), default=None)
 
     def _owner_of_cell(self, name: str) -> Owner | None:
         cell = self._cells[name]
