@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from amaranth import Module, Mux, Signal, Value
 from amaranth.hdl import ShapeLike
-from amaranth.lib import enum, stream, wiring
+from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.memory import Memory
 
 from ..config import CipherConfig
@@ -28,6 +28,7 @@ class BlockCipher(wiring.Component):
     o: stream.Interface
     latency: int
     interval: int
+    key_latency: int = 1
 
     def __init__(self, config: CipherConfig, *, aes_bits: int, direction: Direction, keys: int,
                  tag: ShapeLike, erasable: bool = False):
@@ -48,18 +49,29 @@ class BlockCipher(wiring.Component):
         mixed = mix_columns(m, substituted, inverse=self._decrypt)
         return named(m, Mux(last, substituted, mixed) ^ key)
 
-    def _kept_key(self, m: Module) -> Value:
-        """Return what is stored of the round key at the port.
+    def _key_write(self, m: Module, *, registered: bool = False) -> data.View:
+        """Return the write at the round key port, with what is stored of the key.
 
         A decrypting core keeps the inner round keys behind InvMixColumns: see ``cipher``.
-        """
-        value, number = self.round_key.value, self.round_key.round
-        if not self._decrypt:
-            return value
-        outer = (number == 0) | (number == self._rounds)
-        return named(m, Mux(outer, value, mix_columns(m, value, inverse=True)))
 
-    def _stored_key(self, m: Module, steps: Sequence[int], key: Value, kept: Value, *,
+        Parameters
+        ----------
+        registered:
+            A cycle later.
+        """
+        port = self.round_key
+        value, number = port.value, port.round
+        if self._decrypt:
+            outer = (number == 0) | (number == self._rounds)
+            value = named(m, Mux(outer, value, mix_columns(m, value, inverse=True)))
+        write = Signal(data.StructLayout({
+            "valid": 1, "key": range(self._keys), "round": 4, "value": 128}))
+        domain = m.d.sync if registered else m.d.comb
+        domain += [write.valid.eq(port.valid), write.key.eq(port.key), write.round.eq(number),
+                   write.value.eq(value)]
+        return write
+
+    def _stored_key(self, m: Module, steps: Sequence[int], key: Value, written: data.View, *,
                     turn: Value | int = 0, registered: bool = False) -> Value:
         """Return the round key of one of some steps: a small RAM beside the stage, read at once.
 
@@ -69,8 +81,8 @@ class BlockCipher(wiring.Component):
             Steps that the stage does; `turn` says which of them it is.
         key:
             Index of the key.
-        kept:
-            What ``_kept_key`` returned.
+        written:
+            What ``_key_write`` returned.
         registered:
             Read a cycle ahead: `key` and `turn` are those of the next cycle.
         """
@@ -78,10 +90,10 @@ class BlockCipher(wiring.Component):
         memory = Memory(shape=128, depth=self._keys * turns, init=[])
         m.submodules[f"round_key_{steps[0]}"] = memory
         write, read = memory.write_port(), memory.read_port(domain="comb")
-        m.d.comb += [write.data.eq(kept), read.addr.eq(key * turns + turn)]
+        m.d.comb += [write.data.eq(written.value), read.addr.eq(key * turns + turn)]
         for place, step in enumerate(steps):
-            with m.If(self.round_key.valid & (self.round_key.round == self._round_key(step))):
-                m.d.comb += [write.en.eq(1), write.addr.eq(self.round_key.key * turns + place)]
+            with m.If(written.valid & (written.round == self._round_key(step))):
+                m.d.comb += [write.en.eq(1), write.addr.eq(written.key * turns + place)]
         if not registered:
             return read.data
         held = Signal(128, reset_less=True, name=f"held_key_{steps[0]}")

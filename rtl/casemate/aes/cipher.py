@@ -38,6 +38,11 @@ class PipelinedCipher(BlockCipher):
         config = self._config
         return self._rounds // config.rounds_per_stage * config.registers_per_round
 
+    @property
+    def key_latency(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Cycles from the write of a round key to the first transfer on `i` that has it."""
+        return self._config.registers_per_round
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self._config
@@ -46,8 +51,9 @@ class PipelinedCipher(BlockCipher):
         valid: Value = self.i.valid
         side = Signal(carried)
         m.d.comb += [side.key.eq(self.i.payload.key), side.tag.eq(self.i.payload.tag)]
-        kept = self._kept_key(m)
-        state: Value = named(m, self.i.payload.block ^ self._stored_key(m, [0], side.key, kept))
+        # A round key goes to every round: far, where the rounds are short.
+        written = self._key_write(m, registered=self.key_latency > 1)
+        state: Value = named(m, self.i.payload.block ^ self._stored_key(m, [0], side.key, written))
 
         def accompany() -> None:
             """Put a register behind what accompanies the state."""
@@ -75,7 +81,7 @@ class PipelinedCipher(BlockCipher):
                 accompany()
             # The key is read beside the substitution, so that only its addition is behind it.
             ahead = in_ram or config.registers_per_round == 2
-            key = self._stored_key(m, [step], side.key, kept, registered=ahead)
+            key = self._stored_key(m, [step], side.key, written, registered=ahead)
             # Reading a block RAM takes most of a cycle: its second register is right behind it.
             if config.registers_per_round == 2:
                 substituted = registered(substituted)
@@ -146,7 +152,7 @@ class IterativeCipher(BlockCipher):
         entering: Value = self.i.payload.block
         next_state: Value = state
         if not in_ram:
-            entering ^= self._stored_key(m, [0], self.i.payload.key, self.round_key.value)
+            entering ^= self._stored_key(m, [0], self.i.payload.key, self._key_write(m))
         for offset in range(config.rounds_per_stage):
             key = stored_key(step + offset)
             if in_ram:
@@ -216,12 +222,15 @@ def create_cipher(
     o: Out(stream.Signature({"block": 128, "tag": tag}, always_ready=True))
         Results, in the order of the blocks.
     round_key: In(RoundKeyWrite(keys))
-        A key's round keys must not change while its blocks are inside.
+        A key's round keys must not change while its blocks are inside; blocks come
+        ``key_latency`` cycles behind the last of them, or later.
 
     Attributes of the core
     ----------------------
     latency: int
         Cycles from a transfer on `i` to its result on `o`.
+    key_latency: int
+        Cycles from the write of a round key to the first transfer on `i` that has it.
     interval: int
         Cycles from one transfer on `i` to the next; transfers at this distance never wait.
     """

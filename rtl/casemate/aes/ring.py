@@ -50,7 +50,7 @@ class RingCipher(BlockCipher):
         valid = [Signal(name=f"valid_{unit}") for unit in range(units)]
         state = [Signal(128, name=f"state_{unit}", reset_less=True) for unit in range(units)]
         side = [Signal(carried, name=f"side_{unit}", reset_less=True) for unit in range(units)]
-        kept = self._kept_key(m)
+        written = self._key_write(m)
 
         done = Signal()
         result = Signal(128, reset_less=True)
@@ -65,7 +65,7 @@ class RingCipher(BlockCipher):
             m.d.comb += sub.i.eq(shift_rows(state[unit], inverse=self._decrypt))
             ends = (side[unit].turn == last_pass) if unit == last_unit else Const(0)
             steps = range(unit + 1, self._rounds + 1, units)
-            key = self._stored_key(m, steps, side[unit].key, kept, turn=side[unit].turn)
+            key = self._stored_key(m, steps, side[unit].key, written, turn=side[unit].turn)
             after = self._mix(m, sub.o, key, last=ends)
             goes_on = named(m, valid[unit] & ~ends)
             if unit == last_unit:
@@ -76,7 +76,7 @@ class RingCipher(BlockCipher):
                              side[unit + 1].eq(side[unit])]
 
         # What comes round goes first.
-        key = self._stored_key(m, [0], self.i.payload.key, kept)
+        key = self._stored_key(m, [0], self.i.payload.key, written)
         m.d.comb += self.i.ready.eq(~goes_on)
         m.d.sync += [
             valid[0].eq(goes_on | self.i.valid),

@@ -48,7 +48,8 @@ class CipherPort(wiring.Signature):
     o: In(stream.Signature({"block": 128, "tag": tag}, always_ready=True))
         Results, in the order of the blocks.
     round_key: Out(RoundKeyWrite(keys))
-        A key's round keys must not change while its blocks are inside.
+        A key's round keys must not change while its blocks are inside; blocks come
+        ``key_latency`` cycles behind the last of them, or later.
     """
 
     def __init__(self, keys: int, tag: ShapeLike):

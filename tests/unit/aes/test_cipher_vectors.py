@@ -104,10 +104,11 @@ class Driver:
         self.stimuli, self.expected, self.accepted, self.names = [], {}, [], {}
 
     def load(self, key, slot):
-        """Expand a key: one cycle for the transfer, then one for each round key."""
+        """Expand a key: one cycle for the transfer, one for each round key, then its storage."""
         self.accepted.append((len(self.stimuli), "key"))
         self.stimuli.append({"key_valid": 1, "key_key": key, "key_tag": slot})
-        self.stimuli += [{}] * (ROUNDS[self.aes_bits] + 1)
+        stored = max(cipher.key_latency for cipher in self.bench.ciphers.values())
+        self.stimuli += [{}] * (ROUNDS[self.aes_bits] + stored)
 
     def block(self, side, slot, block, result, name):
         """Send a block, then wait until the next may be sent."""
