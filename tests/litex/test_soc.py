@@ -52,7 +52,9 @@ def test_a_board_gets_scripts_constraints_and_all_sources(tmp_path: Path) -> Non
         assert (folder / source).is_file()
     assert re.search(r"^casemate casemate\b", (folder / f"{name}.v").read_text(), re.MULTILINE)
     assert 'LOCATE COMP "sdram_clock" SITE "F19"' in (folder / f"{name}.lpf").read_text()
-    assert "--ignore-loops --seed 7" in (folder / f"build_{name}.sh").read_text()
+    script = (folder / f"build_{name}.sh").read_text()
+    assert "--ignore-loops --seed 7" in script
+    assert "--router router2" in script
 
 
 def test_the_verilog_is_the_same_each_time(tmp_path: Path) -> None:
