@@ -5,7 +5,7 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
-from casemate_sim.synthesis.pins import ShiftedPins
+from casemate_sim.synthesis.pins import ShiftedPins, output_bits
 
 OUTPUTS = 5
 
@@ -57,3 +57,7 @@ def test_every_output_is_seen_at_the_pin(live):
     _, quiet = simulate(Ports(live), [0] * 20)
     _, loud = simulate(Ports(live), [1, *[0] * 19])
     assert sum(a != b for a, b in zip(quiet, loud, strict=True)) == 1
+
+
+def test_what_is_constant_is_no_output():
+    assert output_bits(Ports()) == OUTPUTS

@@ -6,10 +6,23 @@ from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["ENGINE", "ShiftedPins"]
+__all__ = ["ENGINE", "ShiftedPins", "output_bits"]
 
 ENGINE = "engine"
 """Name of the submodule that holds the component."""
+
+
+def _ports(component: wiring.Component, flow: wiring.Flow) -> list[Value]:
+    """Return the ports of one direction."""
+    values = [Value.cast(port)  # pyright: ignore[reportArgumentType]
+              for _, member, port in component.signature.flatten(component) if member.flow is flow]
+    # Constants are such as the `ready` of an `always_ready` stream.
+    return [value for value in values if not isinstance(value, Const)]
+
+
+def output_bits(component: wiring.Component) -> int:
+    """Return how many bits a component puts out: ``ShiftedPins`` has a LUT for each."""
+    return sum(map(len, _ports(component, wiring.Out)))
 
 
 class ShiftedPins(wiring.Component):
@@ -42,12 +55,7 @@ class ShiftedPins(wiring.Component):
         """Shift in, register what comes out, fold it."""
         m = Module()
         m.submodules[ENGINE] = component = self._component
-        inputs: list[Value] = []
-        outputs: list[Value] = []
-        for _, member, port in component.signature.flatten(component):
-            value = Value.cast(port)  # pyright: ignore[reportArgumentType]
-            if not isinstance(value, Const):  # such as the `ready` of an `always_ready` stream
-                (inputs if member.flow is wiring.In else outputs).append(value)
+        inputs, outputs = (_ports(component, flow) for flow in (wiring.In, wiring.Out))
         shifted = Signal(sum(map(len, inputs)), reset_less=True)
         captured = Signal(sum(map(len, outputs)), reset_less=True)
         folded = Signal(len(captured), reset_less=True)
