@@ -71,7 +71,8 @@ class BlockCipher(wiring.Component):
                    write.value.eq(value)]
         return write
 
-    def _stored_key(self, m: Module, steps: Sequence[int], key: Value, written: data.View, *,
+    def _stored_key(self, m: Module, steps: Sequence[int], key: Value,
+                    written: data.View | wiring.PureInterface, *,
                     turn: Value | int = 0, registered: bool = False) -> Value:
         """Return the round key of one of some steps: a small RAM beside the stage, read at once.
 
@@ -82,7 +83,7 @@ class BlockCipher(wiring.Component):
         key:
             Index of the key.
         written:
-            What ``_key_write`` returned.
+            What ``_key_write`` returned, or the port, if keys are stored as they come.
         registered:
             Read a cycle ahead: `key` and `turn` are those of the next cycle.
         """

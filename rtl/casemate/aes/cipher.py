@@ -152,7 +152,7 @@ class IterativeCipher(BlockCipher):
         entering: Value = self.i.payload.block
         next_state: Value = state
         if not in_ram:
-            entering ^= self._stored_key(m, [0], self.i.payload.key, self._key_write(m))
+            entering ^= self._stored_key(m, [0], self.i.payload.key, self.round_key)
         for offset in range(config.rounds_per_stage):
             key = stored_key(step + offset)
             if in_ram:
