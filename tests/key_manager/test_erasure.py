@@ -22,6 +22,10 @@ CONFIGS["pipelined"] = CONFIGS["iterative"].replace(
     data_cipher=CipherConfig(rounds_per_stage=2), tweak_cipher=RING,
     tree=TreeConfig(cache_sets=1, cache_ways=2, walks=1, write_backs=1,
                     pad_cipher=CipherConfig(rounds_per_stage=2)))
+DEEP = CipherConfig(registers_per_round=2, sbox=SBox.BLOCK_RAM)
+CONFIGS["deep"] = CONFIGS["iterative"].replace(
+    data_cipher=DEEP, tweak_cipher=RING,
+    tree=TreeConfig(cache_sets=1, cache_ways=2, walks=1, write_backs=1, pad_cipher=DEEP))
 IN_RAM = CipherConfig(pipelined=False, sbox=SBox.BLOCK_RAM)
 CONFIGS["shared"] = CONFIGS["iterative"].replace(
     data_cipher=IN_RAM, tweak_cipher=IN_RAM,
@@ -35,7 +39,7 @@ def bench_of(name):
 
 
 @pytest.fixture(params=[pytest.param(each, marks=pytest.mark.verify)
-                        for each in ("iterative", "pipelined", "shared")])
+                        for each in ("iterative", "pipelined", "deep", "shared")])
 def bench(request):
     return bench_of(request.param)
 
