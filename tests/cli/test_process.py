@@ -23,6 +23,18 @@ def until(stream, words: str) -> None:
     pytest.fail(f"ended without {words!r}")
 
 
+def interrupted(started, *, seconds: float) -> tuple[str, str]:
+    """Press Ctrl-C some seconds after `plain` has begun; return what came to stdout and stderr."""
+    with subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as running:
+        until(running.stderr, "plain: building")
+        time.sleep(seconds)
+        running.send_signal(signal.SIGINT)
+        stdout, stderr = running.communicate(timeout=120)
+    assert running.returncode == 130, stderr
+    return stdout, stderr
+
+
 @pytest.fixture
 def tiny(tiny) -> tuple[str, ...]:
     """Return the options of a short run that needs no tree; the last one is its length."""
@@ -39,13 +51,7 @@ def test_ctrl_c_keeps_the_runs_that_finished(tiny, command, built, tmp_path: Pat
     out, plot = tmp_path / "a.json", tmp_path / "a.png"
     started = [*command, "sim", *tiny[:-1], "400000", "--jobs", "1", "--json", str(out), "--plot",
                str(plot)]
-    with subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True) as running:
-        until(running.stderr, "plain: building")
-        time.sleep(1.0)
-        running.send_signal(signal.SIGINT)
-        stdout, stderr = running.communicate(timeout=120)
-    assert running.returncode == 130, stderr
+    stdout, stderr = interrupted(started, seconds=1.0)
     assert "casemate: error: interrupted; what had finished is above" in stderr
     assert "Traceback" not in stderr
     content = json.loads(out.read_text())
@@ -68,13 +74,7 @@ def test_ctrl_c_keeps_what_runs_side_by_side_measured(
         tiny, command, built, tmp_path: Path) -> None:
     out = tmp_path / "a.json"
     started = [*command, "sim", *tiny[:-1], "4000000", "--jobs", "2", "--json", str(out)]
-    with subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True) as running:
-        until(running.stderr, "plain: building")
-        time.sleep(2.0)
-        running.send_signal(signal.SIGINT)
-        _, stderr = running.communicate(timeout=120)
-    assert running.returncode == 130, stderr
+    _, stderr = interrupted(started, seconds=2.0)
     assert "Traceback" not in stderr
     runs = json.loads(out.read_text())["runs"]
     assert list(runs) == ["bare", "plain"]
