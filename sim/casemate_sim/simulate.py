@@ -39,13 +39,13 @@ def create_simulation(
 ) -> NativeSimulation:
     """Build (or find) the model and return it ready to run: reset, settings, keys, slot, memory.
 
-    `simulate` does this; tests and benches that need the back door start here. In ``integrity`` and
+    `prepare` does this; tests and benches that need the back door start here. In ``integrity`` and
     ``full`` the memory has been in use for long, and the metadata cache is empty.
 
     Parameters
     ----------
     config, mode, player, seed:
-        See `simulate`.
+        See `prepare`.
     timing:
         The DRAM.
     wave:
@@ -71,13 +71,13 @@ def create_simulation(
         keys = keys_of_seed(seed, config)
         open_domain(simulation, config, mode, keys)
         if mode in AUTHENTICATED:
-            _prepare(simulation, config, keys, mode,
-                     np.zeros(0, np.uint64) if lines is None else lines)
+            _fill(simulation, config, keys, mode,
+                  np.zeros(0, np.uint64) if lines is None else lines)
     return simulation
 
 
-def _prepare(simulation: NativeSimulation, config: EngineConfig, keys: Mapping[str, bytes],
-             mode: str, lines: NDArray[np.uint64]) -> None:
+def _fill(simulation: NativeSimulation, config: EngineConfig, keys: Mapping[str, bytes],
+          mode: str, lines: NDArray[np.uint64]) -> None:
     """Fill a memory with sealed lines, and clear the statistics."""
     from casemate_sim.native.control import Control
     from casemate_sim.native.simulation import write_data

@@ -26,4 +26,4 @@ KeySeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Of the key
 JobsOption = Annotated[int | None, typer.Option(
     min=1, metavar="N", help="Modes that are simulated at a time; as many as there are processors "
     "if not given.", show_default=False)]
-"""How many runs of a comparison play side by side, for ``cli.sim.simulate_traffic``."""
+"""How many runs of a comparison play side by side, for ``compare.compare``."""

@@ -8,7 +8,7 @@ that it leads to.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,12 @@ _NOBODY = Owner("", "")
 def _within(component: str, other: str) -> bool:
     """Return whether a component is another or below it."""
     return component == other or not other or component.startswith(f"{other}.")
+
+
+def _most(owners: Iterable[Owner | None]) -> Owner | None:
+    """Return who is there most often, the first by name of several."""
+    found = Counter(owner for owner in owners if owner is not None)
+    return min(found, key=lambda owner: (-found[owner], owner), default=None)
 
 
 class Netlist:
@@ -144,17 +150,13 @@ class Netlist:
 
     def _owner_by_use(self, bit: int | str) -> Owner | None:
         """Return whom most of the cells that a bit leads to belong to."""
-        found = Counter(owner for name in self._consumers[bit]
-                        if (owner := self._owner_of_cell(name)) is not None)
-        return min(found, key=lambda owner: (-found[owner], owner), default=None)
+        return _most(map(self._owner_of_cell, self._consumers[bit]))
 
     def _owner_of_cell(self, name: str) -> Owner | None:
         cell = self._cells[name]
         if not cell["hide_name"]:
             return Owner(self._component(name), "")
-        found = Counter(owner for bit in self._outputs(cell)
-                        if (owner := self._owner_of_bit(bit)) is not None)
-        return min(found, key=lambda owner: (-found[owner], owner), default=None)
+        return _most(map(self._owner_of_bit, self._outputs(cell)))
 
     def owner(self, net: str) -> Owner | None:
         """Return the signal that a net is, or leads to; None of a net that is not known."""
