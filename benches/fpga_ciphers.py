@@ -9,7 +9,8 @@ from casemate.aes.cipher import Direction, create_cipher
 from casemate.config import CipherConfig, SBox, preset
 from casemate_sim.figures import Figure
 from casemate_sim.synthesis.flow import design_of
-from fpga_common import BIG, Measure, figure_config, of_engine
+from casemate_sim.synthesis.pins import output_bits
+from fpga_common import BIG, Measure, core_luts, figure_config
 
 KEYS = 8
 CANDIDATES = {
@@ -38,8 +39,8 @@ def figures(measure: Measure) -> Iterator[Figure]:
                                               "latency": cipher.latency}
             prefix = f"fpga.cipher.{name}.{direction.name.lower()}"
             yield Figure(name=f"{prefix}.fmax_mhz", value=fmax, unit="MHz", config=config)
-            yield Figure(name=f"{prefix}.luts", value=of_engine(result).luts, unit="LUT4",
-                         config=config)
+            yield Figure(name=f"{prefix}.luts", unit="LUT4", config=config,
+                         value=core_luts(result, output_bits(cipher)))
             yield Figure(name=f"{prefix}.latency_ns", unit="ns", config=config,
                          value=round(1000 * cipher.latency / fmax, 1))
             if direction is Direction.DECRYPT and construction.pipelined:

@@ -13,7 +13,7 @@ from casemate.modes.xts import XtsCipher
 from casemate_sim.figures import Figure
 from casemate_sim.synthesis.flow import Design, design_of
 from casemate_sim.synthesis.pins import output_bits
-from fpga_common import BIG, Measure, figure_config
+from fpga_common import BIG, Measure, core_luts, figure_config
 from peers import PEERS, FetchError, peer_design
 from rich.console import Console
 
@@ -45,8 +45,7 @@ def figures(measure: Measure, mirrors: Path | None) -> Iterator[Figure]:
         result = measure(design, BIG)
         if result.slowest_mhz is None:
             raise RuntimeError(f"{name}: {result.failure}")
-        # By number, not by name: what others wrote in Verilog is hardly named any more.
-        luts = result.mapped.luts - outputs
+        luts = core_luts(result, outputs)
         details = figure_config(result) | {"cycles_per_block": interval}
         yield Figure(name=f"fpga.path.{name}.luts", value=luts, unit="LUT4", config=details)
         yield Figure(name=f"fpga.path.{name}.fmax_mhz", value=result.slowest_mhz, unit="MHz",
