@@ -5,7 +5,7 @@ Streams follow Amaranth's rules: a transfer happens in a cycle with ``valid`` an
 ``ready``.
 """
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.hdl import ShapeLike
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -106,24 +106,39 @@ class Picker(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         eligible = Signal(self._requesters)
-        behind = Signal(self._requesters)
-        index = Signal(range(self._requesters))
         # `later` masks the requesters after the last choice.
         later = Signal(self._requesters)
-        m.d.comb += [
-            eligible.eq(self.requests & ~Mux(self.o.valid, 1 << self.o.payload, 0)),
-            behind.eq(eligible & later),
-        ]
-        for source in (eligible, behind):
-            with m.If(source.any()):
-                for i in reversed(range(self._requesters)):
-                    with m.If(source[i]):
-                        m.d.comb += index.eq(i)
+        m.d.comb += eligible.eq(self.requests & ~Mux(self.o.valid, 1 << self.o.payload, 0))
+        chosen, behind = _first_of(m, eligible, eligible & later)
         with m.If(self.o.ready | ~self.o.valid):
-            m.d.sync += [self.o.valid.eq(eligible.any()), self.o.payload.eq(index)]
+            m.d.sync += [self.o.valid.eq(eligible.any()), self.o.payload.eq(Cat(
+                Cat(bit for place, bit in enumerate(chosen) if place >> power & 1).any()
+                for power in range(len(self.o.payload))))]
             with m.If(eligible.any()):
-                m.d.sync += later.eq(~((2 << index) - 1))
+                m.d.sync += later.eq(behind)
         return m
+
+
+def _first_of(m: Module, some: Value, preferred: Value) -> tuple[Signal, Signal]:
+    """Return the first bit of the preferred ones, or else of all, and a mask of all behind it.
+
+    Both at the same time, without a carry: in logarithmic depth.
+    """
+    count = len(some)
+    chosen, behind, since = Signal(count), Signal(count), Signal(count)
+
+    def from_the_first_on(bits: Value) -> Signal:
+        for power in range((count - 1).bit_length()):
+            bits = bits | (bits << (1 << power))[:count]
+        mask = Signal(count)
+        m.d.comb += mask.eq(bits)
+        return mask
+
+    m.d.comb += [
+        since.eq(Mux(preferred.any(), from_the_first_on(preferred), from_the_first_on(some))),
+        behind.eq(since << 1), chosen.eq(since & ~behind),
+    ]
+    return chosen, behind
 
 
 def in_turn(m: Module, waiting: Value, served: Value) -> Signal:
@@ -140,11 +155,8 @@ def in_turn(m: Module, waiting: Value, served: Value) -> Signal:
     -------
     One bit at most, that of the chosen source; combinational.
     """
-    count = len(waiting)
-    chosen, behind = Signal(count), Signal(count)  # `behind`: a mask
-    for sources in (waiting, waiting & behind):
-        with m.If(sources.any()):
-            m.d.comb += chosen.eq(sources & (~sources + 1)[:count])
+    later = Signal(len(waiting))  # a mask
+    chosen, behind = _first_of(m, waiting, waiting & later)
     with m.If(served):
-        m.d.sync += behind.eq(~(chosen | (chosen - 1)))
+        m.d.sync += later.eq(behind)
     return chosen
