@@ -96,8 +96,8 @@ class Gmac(wiring.Component):
     entries:
         Items that may be unfinished at the same time.
     stages:
-        Registers in each multiplier, 1 to 3; 0: ``SerialGhash``, which wants an item's rows in
-        order.
+        Registers in each multiplier, 1 to 3, with 3 another one at `o`; 0: ``SerialGhash``, which
+        wants an item's rows in order.
     tag:
         Shape of what accompanies an item unchanged; that of its last row counts.
     erasable:
@@ -132,6 +132,7 @@ class Gmac(wiring.Component):
         self._erasable = erasable
         self._lanes, self._keys, self._entries = lanes, keys, entries
         self._tag = tag
+        self._registered = stages == 3
         use = data.StructLayout({"subkey": 1, "key": range(keys), "entry": range(entries)})
         self._own_cipher = create_cipher(
             config, aes_bits=aes_bits, direction=Direction.ENCRYPT, keys=keys, tag=use,
@@ -154,7 +155,7 @@ class Gmac(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from the transfer of an item's last row to its MAC on `o`, if the pad is there."""
-        return self._hash.latency
+        return self._hash.latency + self._registered
 
     @property
     def row_interval(self) -> int:
@@ -169,7 +170,7 @@ class Gmac(wiring.Component):
     @property
     def pad_latency(self) -> int:
         """Cycles from a request to its MAC on `o`, if its rows are hashed by then."""
-        return self._core.latency + 1
+        return self._core.latency + 1 + self._registered
 
     @property
     def pad_interval(self) -> int:
@@ -265,7 +266,10 @@ class Gmac(wiring.Component):
     def _finish(self, m: Module) -> None:
         """Add pad and hash, whichever comes last; a MAC that waited for its pad gives way."""
         hashed, made = self._hash.o, self._cipher.o
-        mac = self.o.payload
+        done, mac = self.o.valid, self.o.payload
+        if self._registered:
+            done, mac = Signal(), Signal(mac.shape())
+            m.d.sync += [self.o.valid.eq(done), self.o.payload.eq(Mux(done, mac, 0))]
         pads = Memory(shape=128, depth=self._entries, init=[])
         kept = data.StructLayout({"hash": 128, "tag": self._tag})
         hashes = Memory(shape=kept, depth=self._entries, init=[])
@@ -290,7 +294,7 @@ class Gmac(wiring.Component):
             late.w_data.eq(pad_entry), late.r_en.eq(~direct),
             pad_read.addr.eq(Mux(direct, hash_entry, late.r_data)),
             hash_read.addr.eq(late.r_data),
-            self.o.valid.eq(direct | late.r_rdy),
+            done.eq(direct | late.r_rdy),
             mac.entry.eq(Mux(direct, hash_entry, late.r_data)),
             mac.mac.eq(Mux(direct, hashed.payload.hash, hash_read.data.hash) ^ pad_read.data),
             mac.tag.eq(hash_read.data.tag),
