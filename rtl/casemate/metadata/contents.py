@@ -143,7 +143,7 @@ class Contents(wiring.Component):
             write = memory.write_port()
             slot_writes.append((number, write))
             slot_reads.append(memory.read_port(transparent_for=[write]))
-            if self._tree.shared_cipher:
+            if self._tree.shared_cipher and not self._tree.pad_cipher.pipelined:
                 # The block RAMs of the ciphers that are not there have room for a copy, which
                 # saves a port of the slots in LUTs.
                 m.submodules[f"rows_{number}"] = memory = Memory(
@@ -175,7 +175,7 @@ class Contents(wiring.Component):
 
         claims = valid & (job.job == Job.ANSWER) & self._claims
         raises = self._raises
-        slot_changes = Signal()
+        slot_changes, slot_needed = Signal(), Signal()
         m.d.comb += [
             line_write.addr.eq(job.line),
             line_write.en.eq(fills | claims
@@ -183,15 +183,18 @@ class Contents(wiring.Component):
                              | (raises & ~job.in_slot & ~job.in_root)),
             line_write.data.eq(changed),
             slot_changes.eq(evicts | (raises & job.in_slot)),
+            # Whether a counter can be raised is known too late for the bus.
+            slot_needed.eq(evicts | (valid & (job.job == Job.RAISE) & job.in_slot)),
             self.raised.eq(raises & job.in_slot), self.raised_entry.eq(job.slot),
-            self.row.ready.eq(~slot_changes),
+            self.row.ready.eq(~slot_needed),
         ]
         row = self.row.payload
         for number, write in slot_writes:
             m.d.comb += [
-                write.en.eq(slot_changes | (self.row.valid & (row.row == number))),
-                write.addr.eq(Mux(slot_changes, job.slot, row.entry)),
-                write.data.eq(Mux(slot_changes, changed.word_select(number, row_bits), row.data)),
+                write.en.eq(slot_changes | (
+                    self.row.valid & self.row.ready & (row.row == number))),
+                write.addr.eq(Mux(slot_needed, job.slot, row.entry)),
+                write.data.eq(Mux(slot_needed, changed.word_select(number, row_bits), row.data)),
             ]
 
         # Rows on their way out.
