@@ -1,7 +1,6 @@
 """Whole engines, placed and routed: whether they fit, and how fast they are."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from casemate.config import EngineConfig, preset
 from casemate_sim.figures import Figure
@@ -10,19 +9,11 @@ from casemate_sim.synthesis.devices import Target
 from casemate_sim.synthesis.implementation import engine_design
 from fpga_common import BIG, FAST, SMALL, Measure, figure_config
 
-
-def small_tree(config: EngineConfig) -> EngineConfig:
-    """Return a configuration with one GMAC, whose pads come from a ring like that of the tweaks."""
-    assert config.tree is not None
-    return config.replace(tree=replace(
-        config.tree, pad_cipher=config.tweak_cipher, multiplier_stages=3, shared_gmac=True))
-
-
-LARGE = small_tree(with_fuses(preset("ecp5")))
+LARGE = with_fuses(preset("compact"))
 ENGINES: dict[str, tuple[EngineConfig, Target, float, float | None]] = {
     "tiny": (with_tree(preset("tiny")), SMALL, 0, None),
-    "ecp5.grade_6": (LARGE, BIG, 25, 110),
-    "ecp5.grade_8": (LARGE, FAST, 25, 140),
+    "compact.grade_6": (LARGE, BIG, 25, 110),
+    "compact.grade_8": (LARGE, FAST, 25, 140),
 }
 """By name: configuration, target, share of LUTs in percent that must be free, MHz to reach."""
 

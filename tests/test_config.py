@@ -88,7 +88,7 @@ def test_widths_follow_from_the_sizes() -> None:
     assert preset("tiny").aes_rounds == 10
 
 
-@pytest.mark.parametrize("name", ["tiny", "latency", "ecp5", "server"])
+@pytest.mark.parametrize("name", ["tiny", "latency", "ecp5", "compact", "server"])
 def test_a_preset_is_found_by_its_name(name: str) -> None:
     assert preset(name).name == name
     assert PRESETS[name] is preset(name)
@@ -170,7 +170,7 @@ def test_an_impossible_cipher_is_refused_with_name_and_value(
     assert str(caught.value) == message
 
 
-def test_a_shared_cipher_needs_one_gmac_and_three_equal_iterative_ciphers() -> None:
+def test_a_shared_cipher_needs_one_gmac_and_three_equal_ciphers_that_are_no_rings() -> None:
     with pytest.raises(ConfigError, match=r"^shared_cipher = True is not possible: it needs "
                                           r"shared_gmac$"):
         TreeConfig(shared_cipher=True)
@@ -179,6 +179,9 @@ def test_a_shared_cipher_needs_one_gmac_and_three_equal_iterative_ciphers() -> N
     config = EngineConfig(data_cipher=iterative, tweak_cipher=iterative, tree=tree)
     assert config.digest != config.replace(
         tree=dataclasses.replace(tree, shared_cipher=False)).digest
+    pipelined = CipherConfig()
+    config.replace(data_cipher=pipelined, tweak_cipher=pipelined,
+                   tree=dataclasses.replace(tree, pad_cipher=pipelined))
     other = CipherConfig(pipelined=False, sbox=SBox.LOGIC)
     for change in ({"data_bits": 256}, {"tweak_cipher": other}, {"data_cipher": CipherConfig()},
                    {"tree": dataclasses.replace(tree, pad_cipher=other)},

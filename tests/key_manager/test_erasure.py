@@ -31,6 +31,10 @@ CONFIGS["shared"] = CONFIGS["iterative"].replace(
     data_cipher=IN_RAM, tweak_cipher=IN_RAM,
     tree=TreeConfig(cache_sets=1, cache_ways=2, walks=1, write_backs=1, pad_cipher=IN_RAM,
                     multiplier_stages=0, shared_gmac=True, shared_cipher=True))
+CONFIGS["shared pipeline"] = CONFIGS["shared"].replace(
+    data_cipher=DEEP, tweak_cipher=DEEP,
+    tree=TreeConfig(cache_sets=1, cache_ways=2, walks=1, write_backs=1, pad_cipher=DEEP,
+                    multiplier_stages=3, shared_gmac=True, shared_cipher=True))
 assert CONFIG.aes_bits == AES_BITS
 
 
@@ -39,7 +43,7 @@ def bench_of(name):
 
 
 @pytest.fixture(params=[pytest.param(each, marks=pytest.mark.verify)
-                        for each in ("iterative", "pipelined", "deep", "shared")])
+                        for each in CONFIGS])
 def bench(request):
     return bench_of(request.param)
 

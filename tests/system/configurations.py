@@ -29,6 +29,7 @@ TREE = PRESETS["tiny"].replace(
 
 TREES = {TREE.name: TREE}
 
-CONFIGS = {**PRESETS, **{config.name: config for config in (NARROW, WIDE, LEAST)}}
+CONFIGS = {config.name: config for config in (*PRESETS.values(), NARROW, WIDE, LEAST)
+           if config.tree is None}
 LARGE = ("server", "wide", "latency", "narrow", "least")
 """Those that `make test` leaves to `make verify`."""

@@ -18,7 +18,8 @@ class SharedCipher(wiring.Component):
     """Users take turns, block by block, and have keys of their own.
 
     Latency: that of the core, when nobody else wants it; otherwise up to as many of its
-    ``interval`` more as there are other users.
+    ``interval`` more as there are other users. A pipeline has a register in front of it, which
+    keeps the choice out of its first round: one cycle more.
 
     Parameters
     ----------
@@ -55,11 +56,17 @@ class SharedCipher(wiring.Component):
             erasable=self._erasable)
 
         waiting = Signal(count)
-        m.d.comb += [
-            waiting.eq(Cat(port.i.valid for port in ports)), core.i.valid.eq(waiting.any())]
-        chosen = in_turn(m, waiting, core.i.valid & core.i.ready)
+        m.d.comb += waiting.eq(Cat(port.i.valid for port in ports))
+        chosen = in_turn(m, waiting, waiting.any() & core.i.ready)
 
-        given, made, write = core.i.payload, core.o.payload, core.round_key
+        made, write = core.o.payload, core.round_key
+        given = core.i.payload
+        if self._config.pipelined:
+            # Takes what there is in every cycle, as the pipeline does; nobody's block is zero.
+            given = Signal(core.i.payload.shape())
+            m.d.sync += [core.i.valid.eq(waiting.any()), core.i.payload.eq(given)]
+        else:
+            m.d.comb += core.i.valid.eq(waiting.any())
         first_key = 0
         for number, (port, signature) in enumerate(
                 zip(ports, self._users.values(), strict=True)):

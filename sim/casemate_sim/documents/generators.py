@@ -92,6 +92,12 @@ def _cipher(config: CipherConfig) -> str:
     return f"{kind}, S-box `{config.sbox}`"
 
 
+def _tweak_cipher(config: EngineConfig) -> str:
+    if config.tree is not None and config.tree.shared_cipher:
+        return "the encrypting one of the data"
+    return _cipher(config.tweak_cipher)
+
+
 def presets() -> str:
     """Return parameters and derived values of every preset."""
     rows: list[tuple[str, Callable[[EngineConfig], object]]] = [
@@ -102,7 +108,7 @@ def presets() -> str:
         ("DRAM-side IDs", lambda c: f"{c.memory_id_bits} bits"),
         ("key size", lambda c: f"AES-{c.aes_bits}"),
         ("data cipher", lambda c: _cipher(c.data_cipher)),
-        ("tweak cipher", lambda c: _cipher(c.tweak_cipher)),
+        ("tweak cipher", _tweak_cipher),
         ("ciphers of each direction", lambda c: c.lanes),
         ("register in front of DRAM requests", lambda c: "yes" if c.register_requests else "no"),
         ("domain slots", lambda c: c.domain_slots),
@@ -110,6 +116,7 @@ def presets() -> str:
         ("lines being written", lambda c: c.write_entries),
         ("write bursts outstanding", lambda c: c.write_bursts),
         ("beats of a line", lambda c: c.beats_per_line),
+        ("integrity tree", lambda c: "in modes that need it" if c.tree is None else "always"),
         ("digest", lambda c: f"`{c.digest}`"),
     ]
     return _by_preset(rows)

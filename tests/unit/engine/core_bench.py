@@ -21,6 +21,7 @@ from casemate_sim.component import NativeComponent
 
 ITERATIVE = CipherConfig(pipelined=False)
 PIPELINED = CipherConfig(rounds_per_stage=2)
+DEEP = CipherConfig(registers_per_round=2, sbox=SBox.BLOCK_RAM)
 SLOW_TREE = TreeConfig(cache_sets=1, cache_ways=2, walks=2, write_backs=1, pad_cipher=ITERATIVE)
 FAST_TREE = replace(SLOW_TREE, pad_cipher=PIPELINED)
 TINY = replace(preset("tiny"), domain_slots=4, data_cipher=ITERATIVE, tweak_cipher=ITERATIVE,
@@ -39,13 +40,18 @@ CONFIGURATIONS = {
     "wide": replace(TINY, data_bits=512, domain_slots=2, write_entries=8, aes_bits=256),
     "latency": LATENCY,
     "deep": replace(
-        LATENCY, data_cipher=CipherConfig(registers_per_round=2, sbox=SBox.BLOCK_RAM),
+        LATENCY, data_cipher=DEEP,
         tweak_cipher=replace(ITERATIVE, units=3),
         tree=replace(SLOW_TREE, pad_cipher=replace(ITERATIVE, units=3), multiplier_stages=3,
                      shared_gmac=True)),
     # One core encrypts rows, tweaks and pads.
     "small": replace(TINY, domain_slots=2, tree=replace(
         SLOW_TREE, walks=1, multiplier_stages=1, shared_gmac=True, shared_cipher=True)),
+    # One pipeline does.
+    "one_pipeline": replace(
+        LATENCY, data_cipher=DEEP, tweak_cipher=DEEP, tree=replace(
+            SLOW_TREE, pad_cipher=DEEP, multiplier_stages=3, shared_gmac=True,
+            shared_cipher=True)),
     # Fast enough that lines on their way to DRAM could keep the one GMAC for themselves.
     "shared": replace(
         TINY, read_entries=16, write_entries=16, write_bursts=16,

@@ -8,8 +8,8 @@ from core_bench import CONFIGURATIONS
 from core_environment import FULL, INTEGRITY, Environment
 from flat_metadata import Settings
 
-NAMES = ["shared", "latency", "small", *(pytest.param(name, marks=pytest.mark.verify)
-                              for name in ("tiny", "narrow", "pipelined", "wide", "deep"))]
+NAMES = ["shared", "latency", "small", *(pytest.param(name, marks=pytest.mark.verify) for name in (
+    "tiny", "narrow", "pipelined", "wide", "deep", "one_pipeline"))]
 
 # One cipher for everything: as much happens in four times as many cycles.
 CYCLES = {name: 40000 if name == "small" else 10000 for name in CONFIGURATIONS}
@@ -63,7 +63,8 @@ def test_what_is_wrong_with_a_line_reaches_its_users_and_nobody_else(name, seed)
 
 
 @pytest.mark.parametrize("name", [
-    "shared", "latency", pytest.param("tiny", marks=pytest.mark.verify)])
+    "shared", "latency",
+    *(pytest.param(name, marks=pytest.mark.verify) for name in ("tiny", "one_pipeline"))])
 @pytest.mark.parametrize("part", range(6))
 def test_nothing_of_a_locked_slot_leaves_and_its_keys_may_go_at_once(name, part, seed):
     environment = Environment(name, seed + part, settings=Settings(nodes=0), lines=range(8))
