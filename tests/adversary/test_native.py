@@ -62,6 +62,19 @@ def test_tampering_is_detected_in_long_campaigns(tree_adapter, seed, part):
     assert report.unnoticed == 0
 
 
+@pytest.mark.verify
+def test_tampering_is_detected_where_one_pipeline_encrypts_everything(seed):
+    adapter = NativeAdapter(attacked(preset("compact")))
+    try:
+        report = run_now(run_campaign(adapter, plan(512, seed)))
+    finally:
+        adapter.close()
+    assert not report.failures, [str(each) for each in report.failures]
+    assert report.ok, report.missed
+    assert report.total(Outcome.DETECTED) > 150
+    assert report.unnoticed == 0
+
+
 def test_a_trial_repeats_to_the_cycle(tree_adapter, seed):
     results = []
     for _ in range(2):

