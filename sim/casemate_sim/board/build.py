@@ -24,6 +24,8 @@ from casemate_sim.toolchain import YOSYS, find_tool, package_versions
 __all__ = ["ROUTER", "BuildReport", "build_bitstream"]
 
 _STAGES = {"il": "synthesis", "json": "placement and routing", "config": "packing"}
+"""What goes on once a file with this suffix is there."""
+
 # nextpnr's default, router1, takes arcs one by one and rips up what is in their way: among the
 # memories in LUTs of a whole engine it did not end in half an hour.
 ROUTER = "router2"

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from casemate.config import (
     KIB,
     MIB,
-    CipherConfig,
     EngineConfig,
     FuseConfig,
     KeyManagerConfig,
@@ -44,13 +43,17 @@ _ROM_BYTES = 32 * KIB
 
 
 def example_config() -> EngineConfig:
-    """Return a small engine with fuses for 32 MiB of SDRAM: 16 MiB of protected memory."""
-    iterative = CipherConfig(pipelined=False)
-    return preset("tiny").replace(
+    """Return a small engine with fuses for 32 MiB of SDRAM: 16 MiB of protected memory.
+
+    One cipher and one GMAC serve everything: the SoC must be routed, too.
+    """
+    small = preset("tiny")
+    return small.replace(
         name="litex", data_bytes=16 * MIB, root_counters=1024, register_requests=True,
         keys=KeyManagerConfig(domains=16, fuses=FuseConfig()),
-        tree=TreeConfig(cache_sets=16, cache_ways=2, walks=2, write_backs=1,
-                        pad_cipher=iterative))
+        tree=TreeConfig(cache_sets=16, cache_ways=2, walks=1, write_backs=1,
+                        pad_cipher=small.data_cipher, multiplier_stages=0, shared_gmac=True,
+                        shared_cipher=True))
 
 
 def demonstration_fuses() -> list[int]:
