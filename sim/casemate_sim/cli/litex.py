@@ -98,7 +98,7 @@ def build_gateware(
     device: Annotated[str, typer.Option(
         metavar="DEVICE", help="The board's FPGA: LFE5U-25F, LFE5U-45F or LFE5U-85F.",
         )] = "LFE5U-85F",
-    mhz: Annotated[float, typer.Option(metavar="MHZ", help="Frequency of its clock.")] = 50.0,
+    mhz: Annotated[float, typer.Option(metavar="MHZ", help="Frequency of its clock.")] = 15.0,
     fuses: Annotated[Path | None, typer.Option(
         metavar="FILE", help="Fuse image, of `casemate fuse build`; a root key that everybody "
         "knows if not given.", show_default=False)] = None,
@@ -110,6 +110,8 @@ def build_gateware(
     """Build it for a ULX3S, with Yosys and nextpnr; load it with openFPGALoader.
 
     It takes long, an hour or two: the tools run as WebAssembly. What they say is in ``build.log``.
+
+    Exit code 1: the clock does not reach its frequency.
     """
     _quiet()
     from casemate_sim.litex.ulx3s import DEVICES, build, generate
@@ -129,10 +131,12 @@ def build_gateware(
                     "seed": seed, **asdict(made), "folder": str(made.folder),
                     "bitstream": None if made.bitstream is None else str(made.bitstream),
                     "versions": package_versions(*_PACKAGES)})
-        return
-    print_facts({
-        "folder": str(made.folder), "device": device,
-        **{NAMES[name]: f"{count:,}" for name, count in made.usage.as_dict().items()},
-        **({} if made.bitstream is None else {
-            "clock": f"{made.fmax_mhz} MHz possible, {mhz:g} asked for",
-            "load it": f"openFPGALoader -b ulx3s {made.bitstream}"})}, Console())
+    else:
+        print_facts({
+            "folder": str(made.folder), "device": device,
+            **{NAMES[name]: f"{count:,}" for name, count in made.usage.as_dict().items()},
+            **({} if made.bitstream is None else {
+                "clock": f"{made.fmax_mhz} MHz possible, {mhz:g} asked for",
+                "load it": f"openFPGALoader -b ulx3s {made.bitstream}"})}, Console())
+    if made.fmax_mhz is not None and made.fmax_mhz < mhz:
+        raise typer.Exit(FAULT)

@@ -92,7 +92,7 @@ def _environment() -> Iterator[dict[str, str]]:
         yield os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
 
 
-def board_soc(folder: Path, *, device: str = "LFE5U-85F", mhz: float = 50,
+def board_soc(folder: Path, *, device: str = "LFE5U-85F", mhz: float = 15,
               fuses: Sequence[int] | None = None) -> ExampleSoC:
     """Return the SoC for a board.
 
