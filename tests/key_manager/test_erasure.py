@@ -124,7 +124,7 @@ def wait(bench, cycles=LEFT_CYCLES):
 
 @pytest.mark.parametrize("name", [
     "iterative", *(pytest.param(each, marks=pytest.mark.verify)
-                   for each in ("pipelined", "shared"))])
+                   for each in CONFIGS if each != "iterative")])
 def test_nothing_is_left_of_lines_that_are_done_or_dropped(name):
     bench = bench_of(name)
     engine = used(bench)

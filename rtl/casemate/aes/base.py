@@ -44,6 +44,15 @@ class BlockCipher(wiring.Component):
         """Return the number of the round key that is added in the given step, counted from 0."""
         return self._rounds - step if self._decrypt else step
 
+    def _entering(self, m: Module, written: data.View) -> Value:
+        """Return the block at the port behind the initial AddRoundKey.
+
+        Where a core takes what is there in every cycle, a block that stays at the port when it was
+        taken would be encrypted again and again: with ``erasable`` nothing follows it.
+        """
+        block = self.i.payload.block ^ self._stored_key(m, [0], self.i.payload.key, written)
+        return named(m, Mux(self.i.valid, block, 0) if self._erasable else block)
+
     def _mix(self, m: Module, substituted: Value, key: Value, *, last: Value | bool) -> Value:
         """Compute what follows SubBytes in a round."""
         mixed = mix_columns(m, substituted, inverse=self._decrypt)

@@ -53,7 +53,7 @@ class PipelinedCipher(BlockCipher):
         m.d.comb += [side.key.eq(self.i.payload.key), side.tag.eq(self.i.payload.tag)]
         # A round key goes to every round: far, where the rounds are short.
         written = self._key_write(m, registered=self.key_latency > 1)
-        state: Value = named(m, self.i.payload.block ^ self._stored_key(m, [0], side.key, written))
+        state = self._entering(m, written)
 
         def accompany() -> None:
             """Put a register behind what accompanies the state."""

@@ -76,11 +76,10 @@ class RingCipher(BlockCipher):
                              side[unit + 1].eq(side[unit])]
 
         # What comes round goes first.
-        key = self._stored_key(m, [0], self.i.payload.key, written)
         m.d.comb += self.i.ready.eq(~goes_on)
         m.d.sync += [
             valid[0].eq(goes_on | self.i.valid),
-            state[0].eq(Mux(goes_on, after, named(m, self.i.payload.block ^ key))),
+            state[0].eq(Mux(goes_on, after, self._entering(m, written))),
             side[0].turn.eq(Mux(goes_on, side[-1].turn + 1, 0)),
             side[0].key.eq(Mux(goes_on, side[-1].key, self.i.payload.key)),
             side[0].tag.eq(Mux(goes_on, side[-1].tag, self.i.payload.tag)),
