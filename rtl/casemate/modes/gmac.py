@@ -269,7 +269,7 @@ class Gmac(wiring.Component):
         done, mac = self.o.valid, self.o.payload
         if self._registered:
             done, mac = Signal(), Signal(mac.shape())
-            m.d.sync += [self.o.valid.eq(done), self.o.payload.eq(Mux(done, mac, 0))]
+            m.d.sync += [self.o.valid.eq(done), self.o.payload.eq(mac)]
         pads = Memory(shape=128, depth=self._entries, init=[])
         kept = data.StructLayout({"hash": 128, "tag": self._tag})
         hashes = Memory(shape=kept, depth=self._entries, init=[])
