@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Cat, Module, Shape, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
@@ -19,7 +19,7 @@ class SharedCipher(wiring.Component):
 
     Latency: that of the core, when nobody else wants it; otherwise up to as many of its
     ``interval`` more as there are other users. A pipeline has a register in front of it, which
-    keeps the choice out of its first round: one cycle more.
+    keeps the choice out of its first round: one cycle more, see ``latency``.
 
     Parameters
     ----------
@@ -40,33 +40,34 @@ class SharedCipher(wiring.Component):
 
     def __init__(self, config: CipherConfig, *, aes_bits: int, users: Mapping[str, CipherPort],
                  erasable: bool = False):
-        self._config, self._aes_bits, self._erasable = config, aes_bits, erasable
-        self._users = dict(users)
+        self._config, self._users = config, dict(users)
+        widest = max(Shape.cast(port.tag).width for port in users.values())
+        self._core = create_cipher(
+            config, aes_bits=aes_bits, direction=Direction.ENCRYPT,
+            keys=sum(port.keys for port in users.values()),
+            tag=data.StructLayout({"user": range(len(users)), "tag": widest}), erasable=erasable)
         super().__init__({name: In(port) for name, port in users.items()})
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a transfer of a user to its result."""
+        return self._core.latency + self._config.pipelined
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         count = len(self._users)
         ports = [getattr(self, name) for name in self._users]
-        widest = max(len(Value.cast(port.i.payload.tag)) for port in ports)
-        m.submodules.core = core = create_cipher(
-            self._config, aes_bits=self._aes_bits, direction=Direction.ENCRYPT,
-            keys=sum(port.keys for port in self._users.values()),
-            tag=data.StructLayout({"user": range(count), "tag": widest}),
-            erasable=self._erasable)
+        m.submodules.core = core = self._core
 
         waiting = Signal(count)
         m.d.comb += waiting.eq(Cat(port.i.valid for port in ports))
         chosen = in_turn(m, waiting, waiting.any() & core.i.ready)
 
         made, write = core.o.payload, core.round_key
-        given = core.i.payload
-        if self._config.pipelined:
-            # Takes what there is in every cycle, as the pipeline does; nobody's block is zero.
-            given = Signal(core.i.payload.shape())
-            m.d.sync += [core.i.valid.eq(waiting.any()), core.i.payload.eq(given)]
-        else:
-            m.d.comb += core.i.valid.eq(waiting.any())
+        given = Signal(core.i.payload.shape())
+        # The register takes what there is in every cycle, as a pipeline does; nobody's block is 0.
+        domain = m.d.sync if self._config.pipelined else m.d.comb
+        domain += [core.i.valid.eq(waiting.any()), core.i.payload.eq(given)]
         first_key = 0
         for number, (port, signature) in enumerate(
                 zip(ports, self._users.values(), strict=True)):

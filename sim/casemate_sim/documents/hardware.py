@@ -50,10 +50,15 @@ def modules(folder: str = "") -> str:
 
 def _latencies(config: EngineConfig) -> dict[str, object]:
     from casemate.aes.cipher import Direction, create_cipher
+    from casemate.aes.shared import SharedCipher
+    from casemate.aes.signature import CipherPort
     from casemate.modes.xts import XtsCipher
 
     tweak = create_cipher(config.tweak_cipher, aes_bits=config.aes_bits,
                           direction=Direction.ENCRYPT, keys=config.domain_slots, tag=0)
+    shared = config.tree is not None and config.tree.shared_cipher
+    encrypted = SharedCipher(config.tweak_cipher, aes_bits=config.aes_bits, users={
+        "tweaks": CipherPort(config.domain_slots, 0)}) if shared else tweak
     block = create_cipher(config.data_cipher, aes_bits=config.aes_bits,
                           direction=Direction.DECRYPT, keys=config.domain_slots, tag=0)
     row = XtsCipher(config.data_cipher, aes_bits=config.aes_bits, direction=Direction.DECRYPT,
@@ -64,7 +69,7 @@ def _latencies(config: EngineConfig) -> dict[str, object]:
         "data cipher: cycles from block to block": block.interval,
         "XTS of a row: latency": row.latency,
         "XTS: bytes per cycle, each direction": f"{config.row_bytes / row.interval:.3g}",
-        "tweak cipher: latency": tweak.latency,
+        "tweak cipher: latency": encrypted.latency,
         "tweak cipher: cycles from line to line": tweak.interval,
         "line on the data bus: cycles": config.beats_per_line,
         "added to an idle read, `plain`": 2 + config.register_requests,

@@ -56,7 +56,8 @@ class Bench(wiring.Component):
 
 @functools.cache
 def built(name):
-    return NativeComponent(Bench(CORES[name]), optimise="-O0")
+    bench = Bench(CORES[name])
+    return NativeComponent(bench, optimise="-O0"), bench.shared.latency
 
 
 @pytest.fixture(params=CORES)
@@ -67,7 +68,7 @@ def core(request):
 @pytest.fixture
 def shared(core, seed):
     """The core with keys of all users, and these keys."""
-    native, rng, keys = built(core), random.Random(seed), {}
+    (native, _), rng, keys = built(core), random.Random(seed), {}
     native.restart()
     for number, name in enumerate(KEYS):
         keys[name] = rng.randbytes(16)
@@ -117,6 +118,15 @@ def test_each_user_gets_its_own_blocks_under_its_own_keys(shared):
     native, rng, keys = shared
     served = run(native, rng, keys, 6000, lambda user: rng.random() < 0.02)
     assert set(served) == set(USERS) and len(served) > 150
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_whoever_is_alone_waits_no_longer_than_the_class_says(core, shared, user):
+    native, *_ = shared
+    assert native.step({f"{user}_i_valid": 1})[f"{user}_i_ready"]
+    _, latency = built(core)
+    seen = [native.step({})[f"{user}_o_valid"] for _ in range(2 * latency)]
+    assert seen.index(1) + 1 == latency and sum(seen) == 1
 
 
 def test_users_who_all_want_the_core_take_turns(core, shared):
