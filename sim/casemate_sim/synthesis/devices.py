@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 
 from .usage import Usage
 
-__all__ = ["DEVICES", "Device", "DeviceError", "Family", "Target", "find_device"]
+__all__ = ["DEVICES", "ROUTER", "Device", "DeviceError", "Family", "Target", "find_device"]
+
+# nextpnr's default, router1, takes arcs one by one and rips up what is in their way: among the
+# memories in LUTs of a whole engine it did not end in half an hour.
+ROUTER = "router2"
+"""The router of nextpnr."""
 
 
 class DeviceError(ValueError):
@@ -210,7 +215,7 @@ class Target:
         """
         return (*(option.format(package=self.package, grade=self.grade)
                   for option in self.device.options), "--freq", f"{self.frequency_mhz:g}",
-                *(("--router", "router2", "--lpf", _CLOCK_FILE, "--lpf-allow-unconstrained")
+                *(("--router", ROUTER, "--lpf", _CLOCK_FILE, "--lpf-allow-unconstrained")
                   if self.package in self.device.clock_pins else ()))
 
     @property
