@@ -33,6 +33,22 @@ def test_wrong_input_is_refused(casemate, tmp_path, options, words) -> None:
 
 
 @pytest.mark.verify
+@pytest.mark.parametrize(("reached", "code"), [(14.9, 1), (15.0, 0), (None, 0)])
+def test_a_clock_that_is_not_reached_is_exit_code_1(
+        casemate, monkeypatch, tmp_path, reached, code) -> None:
+    from casemate_sim.litex import ulx3s
+    from casemate_sim.synthesis.usage import Usage
+
+    made = ulx3s.Gateware(folder=tmp_path, bitstream=tmp_path / "soc.bit", usage=Usage(luts=7),
+                          fmax_mhz=reached)
+    monkeypatch.setattr(ulx3s, "generate", lambda folder, **options: (folder, "soc"))
+    monkeypatch.setattr(ulx3s, "build", lambda folder, name, **options: made)
+    result = casemate("litex", "build", tmp_path / "out", "--json")
+    assert result.exit_code == code, result.stderr
+    assert json.loads(result.stdout)["fmax_mhz"] == reached
+
+
+@pytest.mark.verify
 def test_the_cpu_works_in_memory_that_the_dram_shows_as_ciphertext(casemate) -> None:
     result = casemate("litex", "sim", "--json")
     assert result.exit_code == 0, result.stdout + result.stderr
