@@ -8,13 +8,12 @@ from casemate.config import EngineConfig
 from litedram.frontend.axi import LiteDRAMAXI2Native
 from litex.gen import LiteXModule
 from litex.soc.integration.soc import SoCRegion
-from litex.soc.interconnect import wishbone
 from litex.soc.interconnect.csr import CSRStatus
 from litex.soc.interconnect.csr_eventmanager import EventManager, EventSourceLevel
 from migen import If, Signal
 
 from .engine import Engine
-from .lines import LineBridge
+from .line_cache import LineCache
 
 __all__ = ["ProtectedMemory", "add_protected_memory"]
 
@@ -22,10 +21,10 @@ __all__ = ["ProtectedMemory", "add_protected_memory"]
 class ProtectedMemory(LiteXModule):
     """Memory behind the engine, for one bus whose accesses belong to one domain.
 
-    Accesses of the cached window go through a write-back cache with lines of the engine's size, so
-    that the engine reads and writes whole lines. The direct window shows the same memory without
-    the cache: through it a program claims granules before the cache reads them. A program that
-    uses both for the same line keeps them in step itself.
+    Accesses of the cached window go through a write-back cache, so that the engine reads and writes
+    whole lines. The direct window shows the same memory without the cache: through it a program
+    claims granules before the cache reads them. A program that uses both for the same line keeps
+    them in step itself.
 
     A cache cannot tell which access an error belongs to: from the first error on, every access of
     the cached window fails until reset. Errors of the direct window concern their access only.
@@ -63,30 +62,12 @@ class ProtectedMemory(LiteXModule):
             raise ValueError(f"the port has {port.data_width} bits, the engine {config.data_bits}")
         self.engine = engine = Engine(config)
         self.failed = CSRStatus(description="The cached window has failed, until reset.")
-        self.cached = wishbone.Interface(data_width=32, address_width=32, addressing="word")
-        self.direct = wishbone.Interface(data_width=32, address_width=32, addressing="word")
-
-        self.bridge = bridge = LineBridge(engine.host, base=config.data_base,
-                                          size=config.data_bytes, domain=domain)
-        behind, beside = (wishbone.Interface.like(bridge.bus) for _ in range(2))
-        front = wishbone.Interface.like(self.cached)
-        self.cache = wishbone.Cache(cachesize=cache_bytes // 4, master=front,
-                                    slave=behind, reverse=False)
-        self.converter = wishbone.Converter(self.direct, beside)
-        answered = wishbone.Interface.like(bridge.bus)
-        self.arbiter = wishbone.Arbiter(masters=[answered, beside], target=bridge.bus)
+        self.cache = cache = LineCache(engine.host, base=config.data_base, size=config.data_bytes,
+                                       domain=domain, cache_bytes=cache_bytes)
+        self.cached, self.direct = cache.cached, cache.direct
         self.error = Signal()
-        failed = Signal()
-        self.comb += [
-            self.error.eq(self.cached.err | self.direct.err),
-            # The cache knows no errors: it is answered, and nobody gets what it then holds.
-            behind.connect(answered, omit={"ack", "err"}),
-            behind.ack.eq(answered.ack | answered.err),
-            self.cached.connect(front, omit={"ack", "err"}),
-            self.cached.ack.eq(front.ack & ~failed), self.cached.err.eq(front.ack & failed),
-            self.failed.status.eq(failed),
-        ]
-        self.sync += If(answered.err, failed.eq(1))
+        self.comb += [self.error.eq(self.cached.err | self.direct.err),
+                      self.failed.status.eq(cache.failed)]
 
         self.frontend = LiteDRAMAXI2Native(engine.memory, port)
 
