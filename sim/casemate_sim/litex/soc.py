@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +13,6 @@ from casemate.config import (
     EngineConfig,
     FuseConfig,
     KeyManagerConfig,
-    TreeConfig,
     preset,
 )
 from litedram.frontend.wishbone import LiteDRAMWishbone2Native
@@ -23,6 +23,7 @@ from litex.soc.integration.soc_core import SoCCore
 from litex.soc.interconnect import wishbone
 
 from casemate_sim.model.fuses import Device, encode_device
+from casemate_sim.modes import with_tree
 
 from .firmware import FIRMWARE
 from .memory import add_protected_memory
@@ -47,13 +48,12 @@ def example_config() -> EngineConfig:
 
     One cipher and one GMAC serve everything: the SoC must be routed, too.
     """
-    small = preset("tiny")
+    small = with_tree(preset("tiny"))
+    assert small.tree is not None
     return small.replace(
         name="litex", data_bytes=16 * MIB, root_counters=1024, register_requests=True,
         keys=KeyManagerConfig(domains=16, fuses=FuseConfig()),
-        tree=TreeConfig(cache_sets=16, cache_ways=2, walks=1, write_backs=1,
-                        pad_cipher=small.data_cipher, multiplier_stages=0, shared_gmac=True,
-                        shared_cipher=True))
+        tree=replace(small.tree, cache_sets=16))
 
 
 def demonstration_fuses() -> list[int]:
