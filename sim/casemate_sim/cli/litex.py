@@ -98,7 +98,7 @@ def build_gateware(
     device: Annotated[str, typer.Option(
         metavar="DEVICE", help="The board's FPGA: LFE5U-25F, LFE5U-45F or LFE5U-85F.",
         )] = "LFE5U-85F",
-    mhz: Annotated[float, typer.Option(metavar="MHZ", help="Frequency of its clock.")] = 15.0,
+    mhz: Annotated[float, typer.Option(metavar="MHZ", help="Frequency of its clock.")] = 25.0,
     fuses: Annotated[Path | None, typer.Option(
         metavar="FILE", help="Fuse image, of `casemate fuse build`; a root key that everybody "
         "knows if not given.", show_default=False)] = None,
@@ -137,6 +137,7 @@ def build_gateware(
             **{NAMES[name]: f"{count:,}" for name, count in made.usage.as_dict().items()},
             **({} if made.bitstream is None else {
                 "clock": f"{made.fmax_mhz} MHz possible, {mhz:g} asked for",
+                "sha256": made.sha256,
                 "load it": f"openFPGALoader -b ulx3s {made.bitstream}"})}, Console())
     if made.fmax_mhz is not None and made.fmax_mhz < mhz:
         raise typer.Exit(FAULT)

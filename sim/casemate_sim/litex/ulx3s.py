@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ class Gateware:
         Everything that LiteX and the tools wrote.
     bitstream:
         To be loaded; None if the build stopped before.
+    sha256:
+        Its hash, hexadecimal; None without it.
     usage:
         What it uses of the device, after synthesis.
     fmax_mhz:
@@ -60,6 +63,7 @@ class Gateware:
 
     folder: Path
     bitstream: Path | None
+    sha256: str | None
     usage: Usage
     fmax_mhz: float | None
 
@@ -92,7 +96,7 @@ def _environment() -> Iterator[dict[str, str]]:
         yield os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
 
 
-def board_soc(folder: Path, *, device: str = "LFE5U-85F", mhz: float = 15,
+def board_soc(folder: Path, *, device: str = "LFE5U-85F", mhz: float = 25,
               fuses: Sequence[int] | None = None) -> ExampleSoC:
     """Return the SoC for a board.
 
@@ -183,7 +187,9 @@ def build(gateware: Path, name: str, *, route: bool = True,
     netlist = json.loads((gateware / f"{name}.json").read_text())
     cells = netlist["modules"][name]["cells"].values()
     clocks = re.findall(r"Max frequency for clock.*?: ([\d.]+) MHz", log)
+    bitstream = gateware / f"{name}.bit" if route else None
     return Gateware(
-        folder=gateware, bitstream=gateware / f"{name}.bit" if route else None,
+        folder=gateware, bitstream=bitstream,
+        sha256=None if bitstream is None else sha256(bitstream.read_bytes()).hexdigest(),
         usage=Usage.total(ECP5.usage(cell["type"]) for cell in cells),
         fmax_mhz=float(clocks[-1]) if clocks else None)
