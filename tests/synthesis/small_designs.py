@@ -1,4 +1,4 @@
-"""A component with one inside it: additions, registers and a memory."""
+"""A component with one inside it: additions, registers and a memory; and one that delays."""
 
 from amaranth import Module, Signal
 from amaranth.lib import memory, wiring
@@ -36,4 +36,18 @@ class Outer(wiring.Component):
         mixed = Signal(8)
         m.d.comb += [adder.a.eq(self.a), adder.b.eq(self.b), self.result.eq(mixed)]
         m.d.sync += mixed.eq(adder.sum ^ adder.stored)
+        return m
+
+
+class Delay(wiring.Component):
+    """Its output is its input of the cycle before."""
+
+    def __init__(self) -> None:
+        super().__init__({"a": In(8), "late": Out(8)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        delayed = Signal(8, reset_less=True)
+        m.d.sync += delayed.eq(self.a)
+        m.d.comb += self.late.eq(delayed)
         return m

@@ -12,7 +12,7 @@ from casemate_sim.synthesis.flow import Tools, design_of
 from casemate_sim.synthesis.implementation import implement
 from casemate_sim.synthesis.usage import Usage
 from casemate_sim.toolchain import ToolError
-from small_designs import Outer
+from small_designs import Delay, Outer
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -25,8 +25,8 @@ def design():
 
 def test_synthesis_tells_the_area_of_each_component(design):
     result = implement(design, TARGET, [])
-    # Registers of the pins: in; captured, folded, and the output.
-    assert result.components[""].registers == 16 + 8 + 8 + 1
+    # Registers of the pins: shifted, held; captured, folded, and the output.
+    assert result.components[""].registers == 16 + 16 + 8 + 8 + 1
     assert result.components["engine"].registers == 8
     assert result.components["engine.adder"].registers == 8
     # A memory of two times four bits, and at least one adder of eight.
@@ -34,6 +34,11 @@ def test_synthesis_tells_the_area_of_each_component(design):
     assert result.mapped == Usage.total(result.components.values())
     assert result.routed == []
     assert result.slowest_mhz is None
+
+
+def test_a_register_that_only_delays_an_input_is_there():
+    result = implement(design_of(Delay(), "delay"), TARGET, [])
+    assert result.components["engine"].registers == 8
 
 
 def test_two_seeds_placed_and_routed(design):
@@ -62,7 +67,7 @@ def test_another_family(design):
     assert result.failure is None
     assert list(result.fmax_mhz) == ["clk"]
     assert result.components["engine.adder"].registers == 8
-    assert result.usage.registers == result.mapped.registers == 16 + 8 + 8 + 8 + 8 + 1
+    assert result.usage.registers == result.mapped.registers == 16 + 16 + 8 + 8 + 8 + 8 + 1
     assert result.usage.luts >= result.mapped.luts
 
 

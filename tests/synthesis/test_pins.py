@@ -25,14 +25,15 @@ class Ports(wiring.Component):
         return m
 
 
-def simulate(component, bits):
+def simulate(component, bits, *, load=lambda cycle: True):
     """Shift `bits` in and return the component's inputs, and what came out, in each cycle."""
     top = ShiftedPins(component)
     seen, out = [], []
 
     async def testbench(ctx):
-        for bit in bits:
+        for cycle, bit in enumerate(bits):
             ctx.set(top.i, bit)
+            ctx.set(top.load, load(cycle))
             await ctx.tick()
             seen.append((ctx.get(component.a), ctx.get(component.b),
                          ctx.get(component.s.payload), ctx.get(component.s.valid)))
@@ -46,10 +47,16 @@ def simulate(component, bits):
 
 
 def test_one_bit_passes_through_every_input():
-    seen, _ = simulate(Ports(), [1, *[0] * 7])
-    assert [sum(value.bit_count() for value in values) for values in seen] == [1] * 7 + [0]
+    seen, _ = simulate(Ports(), [1, *[0] * 8])
+    assert [sum(value.bit_count() for value in values) for values in seen] == [0] + [1] * 7 + [0]
     for port, width in enumerate((3, 2, 1, 1)):
         assert {values[port] for values in seen} == {0, *(1 << bit for bit in range(width))}
+
+
+def test_inputs_stay_as_they_are_while_nothing_is_loaded():
+    seen, _ = simulate(Ports(), [1] * 12, load=lambda cycle: cycle == 3)
+    assert seen[:3] == [(0, 0, 0, 0)] * 3
+    assert seen[3:] == [(0b111, 0, 0, 0)] * 9
 
 
 @pytest.mark.parametrize("live", range(OUTPUTS))

@@ -149,9 +149,9 @@ _GW2AR = Device(
     options=("--device", "GW2AR-LV18{package}{grade}", "--vopt", "family=GW2A-18C",
              "--vopt", "cst=pins.cst"),
     capacity=Usage(luts=20_736, registers=15_552, block_rams=46, dsps=48),
-    # It places no pin by itself; any four will do.
+    # It places no pin by itself; any five will do.
     files={"pins.cst": "".join(f'IO_LOC "{name}" {pin};\n' for name, pin in (
-        ("clk", 4), ("rst", 88), ("i", 15), ("o", 16)))})
+        ("clk", 4), ("rst", 88), ("i", 15), ("o", 16), ("load", 17)))})
 
 DEVICES: dict[str, Device] = {device.name: device for device in (*_ecp5(), _GW2AR)}
 """Every device by name."""

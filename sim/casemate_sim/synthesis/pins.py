@@ -30,6 +30,8 @@ class ShiftedPins(wiring.Component):
 
     Every path of the component begins and ends at a register, as it does in a design where its
     neighbours register what they exchange; nothing is known at synthesis, so nothing is left out.
+    The registers in front of it hold what was shifted in before: were they the shift register
+    itself, a register of the component that only delays an input would be the next bit of it.
 
     Parameters
     ----------
@@ -39,27 +41,34 @@ class ShiftedPins(wiring.Component):
     Members
     -------
     i: In(1)
-        Shifts into all inputs of the component, one bit per cycle.
+        Shifts into the registers of all inputs of the component, one bit per cycle.
+    load: In(1)
+        The inputs change in the next cycle to what was shifted in.
     o: Out(1)
         Depends on every output of the component.
     """
 
     i: Signal
+    load: Signal
     o: Signal
 
     def __init__(self, component: wiring.Component):
         self._component = component
-        super().__init__({"i": In(1), "o": Out(1)})
+        super().__init__({"i": In(1), "load": In(1), "o": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
-        """Shift in, register what comes out, fold it."""
+        """Shift in and hold, register what comes out, fold it."""
         m = Module()
         m.submodules[ENGINE] = component = self._component
         inputs, outputs = (_ports(component, flow) for flow in (wiring.In, wiring.Out))
         shifted = Signal(sum(map(len, inputs)), reset_less=True)
+        # Of all names that a wire has, Yosys keeps one: it shall be the pins'.
+        held = Signal(len(shifted), reset_less=True, attrs={"keep": 1})
         captured = Signal(sum(map(len, outputs)), reset_less=True)
         folded = Signal(len(captured), reset_less=True)
-        m.d.comb += Cat(inputs).eq(shifted)
+        m.d.comb += Cat(inputs).eq(held)
+        with m.If(self.load):
+            m.d.sync += held.eq(shifted)
         m.d.sync += [shifted.eq(Cat(self.i, shifted)), captured.eq(Cat(outputs)),
                      folded.eq((folded << 1) ^ captured), self.o.eq(folded[-1])]
         return m
