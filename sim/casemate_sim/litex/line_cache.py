@@ -47,6 +47,9 @@ class LineCache(LiteXModule):
     reset. An access of `direct` is one AXI4 beat of a word; an error concerns it only. One access
     at a time. At reset the cache forgets its lines, one a cycle.
 
+    Whoever waits for `cached` may give up, as at a timeout of the bus; whoever waits for `direct`
+    must not.
+
     Parameters
     ----------
     axi:
@@ -93,7 +96,7 @@ class LineCache(LiteXModule):
         port: Any = store.get_port(write_capable=True, we_granularity=8, mode=NO_CHANGE)
         self.specials += tags, store, tag_port, port
 
-        # Whoever asks may have gone when the line is there, as after a timeout of the bus.
+        # Whoever asked may have gone when the line is there.
         address, taken = Signal(end), Signal(end)
         index, tag, lane = address[first_index:first_tag], address[first_tag:], address[:lane_bits]
         row, line = Signal(max=max(2, rows)), Signal(max=tags.depth)
