@@ -71,6 +71,24 @@ def test_a_build_tells_its_stages_and_keeps_what_the_tools_say(tmp_path: Path) -
     assert (tmp_path / "build.log").read_text() == "so far\nERROR: no way\n"
 
 
+def test_a_build_reports_what_the_tools_left(tmp_path: Path) -> None:
+    from casemate_sim.litex.ulx3s import build
+    from casemate_sim.synthesis.usage import Usage
+
+    netlist = {"modules": {"soc": {"cells": {
+        name: {"type": kind} for name, kind in (("a", "LUT4"), ("b", "CCU2C"), ("c", "DP16KD"))}}}}
+    clock = "Info: Max frequency for clock 'clk': {} MHz (PASS at 25.00 MHz)"
+    (tmp_path / "build_soc.sh").write_text(
+        f"echo '{json.dumps(netlist)}' > soc.json\necho \"{clock.format('28.9')}\"\n"
+        f"echo \"{clock.format('34.0')}\"\ntouch soc.config\nprintf bits > soc.bit\n")
+    made = build(tmp_path, "soc")
+    assert made.bitstream == tmp_path / "soc.bit"
+    assert made.sha256 == sha256(b"bits").hexdigest()
+    assert made.usage == Usage(luts=3, block_rams=1)
+    # The estimate after routing, not the one after placement.
+    assert made.fmax_mhz == 34.0
+
+
 def test_the_verilog_is_the_same_each_time(tmp_path: Path) -> None:
     from casemate_sim.litex.ulx3s import generate
 
