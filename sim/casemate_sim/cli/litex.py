@@ -109,7 +109,8 @@ def build_gateware(
 ) -> None:
     """Build it for a ULX3S, with Yosys and nextpnr; load it with openFPGALoader.
 
-    It takes long, an hour or two: the tools run as WebAssembly. What they say is in ``build.log``.
+    It takes half an hour of a processor: the tools run as WebAssembly. What they say is in
+    ``build.log``.
 
     Exit code 1: the clock does not reach its frequency.
     """

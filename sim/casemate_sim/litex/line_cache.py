@@ -21,6 +21,7 @@ from migen import (
     Record,
     Replicate,
     Signal,
+    log2_int,
 )
 
 from .engine import CLAIM_BIT
@@ -30,16 +31,12 @@ __all__ = ["LineCache"]
 _WORD_BYTES = 4
 
 
-def _log2(number: int) -> int:
-    """Return the logarithm of a power of two."""
-    return number.bit_length() - 1
-
-
 class LineCache(LiteXModule):
     """Direct-mapped write-back cache with lines of 64 bytes, and a window past it.
 
-    LiteX's own cache keeps a line in one word: 512 bits wide from its memory to the bus, which is
-    more than the wires of a mid-sized FPGA. This one keeps it in rows as wide as the engine's bus.
+    LiteX's own cache, and that of ``casemate_sim.cpu``, which is for simulation, keep a line in one
+    word: 512 bits wide from memory to bus, which is more than the wires of a mid-sized FPGA. This
+    one keeps it in rows as wide as the engine's bus.
 
     A hit takes two cycles. A miss writes back what was there, if it was changed, and fetches the
     line, each as one AXI4 burst. The cache cannot tell which access an error belongs to: from the
@@ -85,7 +82,7 @@ class LineCache(LiteXModule):
         self.failed = Signal()
         bus, direct = self.cached, self.direct
         rows = 8 * LINE_BYTES // axi.data_width
-        lane_bits, first_index, first_tag, end = (_log2(number // _WORD_BYTES) for number in (
+        lane_bits, first_index, first_tag, end = (log2_int(number // _WORD_BYTES) for number in (
             axi.data_width // 8, LINE_BYTES, cache_bytes, size))
 
         entry, written = (Record([("tag", end - first_tag), ("valid", 1), ("changed", 1)])
@@ -120,11 +117,11 @@ class LineCache(LiteXModule):
         ]
         for channel, owner in ((axi.aw, entry.tag), (axi.ar, tag)):
             self.comb += [
-                channel.burst.eq(BURST_INCR), channel.size.eq(_log2(axi.data_width // 8)),
-                channel.addr.eq(base | Cat(Signal(_log2(LINE_BYTES)), index, owner)),
+                channel.burst.eq(BURST_INCR), channel.size.eq(log2_int(axi.data_width // 8)),
+                channel.addr.eq(base | Cat(Signal(log2_int(LINE_BYTES)), index, owner)),
                 channel.len.eq(rows - 1),
-                If(past, channel.size.eq(_log2(_WORD_BYTES)), channel.len.eq(0), channel.addr.eq(
-                    base | Cat(Signal(_log2(_WORD_BYTES)), direct.adr[:end]))),
+                If(past, channel.size.eq(log2_int(_WORD_BYTES)), channel.len.eq(0), channel.addr.eq(
+                    base | Cat(Signal(log2_int(_WORD_BYTES)), direct.adr[:end]))),
             ]
         self.sync += If((axi.aw.valid & axi.aw.ready) | (axi.ar.valid & axi.ar.ready),
                         asking.eq(0))
@@ -189,4 +186,4 @@ class LineCache(LiteXModule):
 
     @staticmethod
     def _lane(select: Any, lane: Any) -> Any:
-        return select << Cat(Signal(_log2(_WORD_BYTES)), lane)
+        return select << Cat(Signal(log2_int(_WORD_BYTES)), lane)

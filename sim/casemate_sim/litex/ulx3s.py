@@ -135,7 +135,7 @@ def generate(folder: Path, *, seed: int = 1, **options: Any) -> tuple[Path, str]
     folder.mkdir(parents=True, exist_ok=True)
     soc = board_soc(folder, **options)
     soc.finalize()
-    # LiteX has no parameter for it; nextpnr's default would not come to an end, see its name.
+    # LiteX has no parameter for it; nextpnr's default would not come to an end, see ROUTER.
     soc.platform.toolchain._pnr_opts = f"--router {ROUTER}"
     # The rings of the entropy source are loops, and are meant to be.
     soc.build(build_dir=str(folder), run=False, seed=seed, ignoreloops=True)
