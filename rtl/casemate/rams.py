@@ -1,14 +1,17 @@
-"""Rows in block RAM: synthesis would spend LUTs on so few of them, unasked."""
+"""Small RAMs: how many words fill one in LUTs; rows in block RAM, unasked they would be in LUTs."""
 
 from amaranth import Module, Signal, Value
 from amaranth.lib.memory import Memory
 
-__all__ = ["IN_BLOCK_RAM", "read_next"]
+__all__ = ["IN_BLOCK_RAM", "WORDS_IN_LUTS", "read_next"]
 
 # A block RAM says nothing certain of a row that is read while it is written. Logic that makes it do
 # so is as large as the RAM in LUTs would be.
 IN_BLOCK_RAM = {"ram_style": "block", "no_rw_check": 1}
 """Attributes of a memory of rows that are not read, by ``read_next``, while they are written."""
+
+WORDS_IN_LUTS = 16
+"""Words of the smallest RAM in LUTs: fewer are as large."""
 
 
 def read_next(m: Module, memory: Memory, address: Value, enable: Value) -> Signal:

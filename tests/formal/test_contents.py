@@ -1,6 +1,7 @@
 """An answer has the version that was stored last where it looks; counters go up by one, always.
 
-Wherever leaves and nodes are moved meanwhile, and whatever DRAM brings.
+Wherever leaves and nodes are moved meanwhile, and whatever DRAM brings; with cache and slots in one
+RAM, and in two.
 """
 
 import pytest
@@ -10,6 +11,7 @@ from casemate.config import LeafShape
 from casemate.metadata.contents import Contents, Job
 from casemate.metadata.interface import Outcome
 from casemate.metadata.layouts import COUNTER_FIELD_BITS
+from casemate.rams import WORDS_IN_LUTS
 from casemate_sim.formal import SWEEPING, assert_formal
 from metadata_control import SMALLEST, anything
 
@@ -140,5 +142,9 @@ class ContentsSpec(Elaboratable):
 
 
 @pytest.mark.parametrize("place", [0, pytest.param(3, marks=pytest.mark.verify)])
-def test_an_answer_has_the_version_that_was_stored_last(place):
-    assert_formal(ContentsSpec(place), mode="prove", engine=SWEEPING, name=f"contents-{place}")
+@pytest.mark.parametrize("words", [
+    pytest.param(WORDS_IN_LUTS, id="together"), pytest.param(0, id="apart")])
+def test_an_answer_has_the_version_that_was_stored_last(place, words, monkeypatch):
+    monkeypatch.setattr("casemate.metadata.storage.WORDS_IN_LUTS", words)
+    assert_formal(ContentsSpec(place), mode="prove", engine=SWEEPING,
+                  name=f"contents-{place}-{words}")

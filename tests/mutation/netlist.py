@@ -32,7 +32,7 @@ from metadata_environment import CONFIGURATIONS, DOMAINS, Bench, Environment
 
 NAME = "two_levels"
 MODULES = ("directory", "table", "walk", "write_back", "pins", "steps", "accesses", "contents",
-           "checker", "finished", "sweeper", "root")
+           "storage", "checker", "finished", "sweeper", "root")
 SCENARIOS = 16
 """How many a mutant must survive."""
 

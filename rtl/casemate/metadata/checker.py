@@ -6,9 +6,9 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..config import EngineConfig
-from .contents import SlotRead
 from .interface import node_gmac_port, node_request_layout, node_row_layout
 from .layouts import COUNTER_FIELD_BITS, MAC_BITS
+from .storage import SlotRead
 from .table import entry_shape, named_node_layout
 
 __all__ = ["Checker"]

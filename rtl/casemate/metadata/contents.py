@@ -1,19 +1,19 @@
-"""What leaves and nodes contain: cache, slots of the entries, root, and what is done to them."""
+"""What leaves and nodes contain, and what is done to them."""
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..config import COUNTERS_PER_NODE, DOMAIN_BITS, LINE_BYTES, EngineConfig
-from ..rams import IN_BLOCK_RAM, read_next
 from .entry import peer_count
 from .interface import Outcome, answer_layout, close_layout, node_row_layout
 from .layouts import COUNTER_FIELD_BITS, leaf_layout, node_layout
 from .root import Root, RootDoor
+from .storage import SlotRead, Storage
 from .table import entry_shape
 
-__all__ = ["Contents", "Job", "SlotRead", "job_layout"]
+__all__ = ["Contents", "Job", "job_layout"]
 
 
 class Job(enum.Enum, shape=3):
@@ -57,21 +57,6 @@ def job_layout(config: EngineConfig) -> data.StructLayout:
         "trusted": 1, "parent": range(peer_count(config)), "outcome": Outcome, "response": 2,
         "hint": 1, "hinted": 1,
     })
-
-
-class SlotRead(wiring.Signature):
-    """A read port for a row of a slot; its data follow one cycle later and stay without ``enable``.
-
-    Members
-    -------
-    enable: Out(1), entry: Out, row: Out(range(rows_per_line)), data: In(8 * row_bytes)
-    """
-
-    def __init__(self, config: EngineConfig):
-        super().__init__({
-            "enable": Out(1), "entry": Out(entry_shape(config)),
-            "row": Out(range(config.rows_per_line)), "data": In(8 * config.row_bytes),
-        })
 
 
 class Contents(wiring.Component):
@@ -130,80 +115,45 @@ class Contents(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config = self._config
-        rows, row_bits = config.rows_per_line, 8 * config.row_bytes
-        m.submodules.lines = lines = Memory(
-            shape=8 * LINE_BYTES, depth=self._tree.cache_sets * self._tree.cache_ways, init=[])
-        line_write = lines.write_port()
-        line_read = lines.read_port(transparent_for=[line_write])
-        slots = [Memory(shape=row_bits, depth=config.node_entries, init=[]) for _ in range(rows)]
-        slot_writes, slot_reads, row_reads = [], [], []
-        for number, memory in enumerate(slots):
-            m.submodules[f"slots_{number}"] = memory
-            write = memory.write_port()
-            slot_writes.append((number, write))
-            slot_reads.append(memory.read_port(transparent_for=[write]))
-            if self._tree.shared_cipher and not self._tree.pad_cipher.pipelined:
-                # The block RAMs of the ciphers that are not there have room for a copy, which
-                # saves a port of the slots in LUTs.
-                m.submodules[f"rows_{number}"] = memory = Memory(
-                    shape=row_bits, depth=config.node_entries, init=[], attrs=IN_BLOCK_RAM)
-                slot_writes.append((number, memory.write_port()))
-            row_reads.append(read_next(m, memory, self.read.entry, self.read.enable))
-        m.submodules.root = root = Root(config)
+        m.submodules.storage = storage = Storage(self._config)
+        m.submodules.root = root = Root(self._config)
         wiring.connect(m, wiring.flipped(self.door), root.door)
+        wiring.connect(m, wiring.flipped(self.row), storage.row)
+        wiring.connect(m, wiring.flipped(self.read), storage.read)
 
         # The cycle of the job: everything that it may need is read.
-        job, valid = Signal(job_layout(config)), Signal()
-        close = Signal(close_layout(config))
+        job, valid = Signal(job_layout(self._config)), Signal()
+        close = Signal(close_layout(self._config))
         given = self.i.payload
         m.d.sync += [job.eq(given), valid.eq(self.i.valid), close.eq(self.close)]
         m.d.comb += [
-            line_read.addr.eq(given.line), root.enable.eq(1), root.index.eq(given.root),
-            *(read.addr.eq(given.slot) for read in slot_reads), self.ready.eq(root.ready),
+            storage.look.line.eq(given.line), storage.look.slot.eq(given.slot),
+            storage.look.in_slot.eq(given.in_slot), root.enable.eq(1), root.index.eq(given.root),
+            self.ready.eq(root.ready),
         ]
 
         # The next cycle. What is only copied passes the way of what is changed, as it is.
-        fills, evicts = (valid & (job.job == kind) for kind in (Job.FILL, Job.EVICT))
-        held, changed = Signal(8 * LINE_BYTES), Signal(8 * LINE_BYTES)
-        m.d.comb += held.eq(Mux(
-            job.in_slot, Mux(job.zero, 0, Cat(read.data for read in slot_reads)),
-            line_read.data))
+        fills, evicts, stores, raising = (
+            valid & kind for kind in (
+                job.job == Job.FILL, job.job == Job.EVICT,
+                (job.job == Job.CLOSE) | (job.job == Job.RECLAIM), job.job == Job.RAISE))
+        held = Signal(8 * LINE_BYTES)
+        m.d.comb += held.eq(Mux(job.in_slot & job.zero, 0, storage.held))
         self._access(m, valid, job, held)
         self._count(m, valid, job, held, root)
-        m.d.comb += changed.eq(self._change(m, job, close, held))
 
         claims = valid & (job.job == Job.ANSWER) & self._claims
         raises = self._raises
-        slot_changes, slot_needed = Signal(), Signal()
         m.d.comb += [
-            line_write.addr.eq(job.line),
-            line_write.en.eq(fills | claims
-                             | (valid & ((job.job == Job.CLOSE) | (job.job == Job.RECLAIM)))
-                             | (raises & ~job.in_slot & ~job.in_root)),
-            line_write.data.eq(changed),
-            slot_changes.eq(evicts | (raises & job.in_slot)),
-            # Whether a counter can be raised is known too late for the bus.
-            slot_needed.eq(evicts | (valid & (job.job == Job.RAISE) & job.in_slot)),
+            storage.to.line.eq(job.line), storage.to.slot.eq(job.slot),
+            storage.to.in_slot.eq(evicts | (raising & job.in_slot)),
+            storage.changed.eq(self._change(m, job, close, held)),
+            storage.write.eq(fills | evicts | stores | claims | (raises & ~job.in_root)),
+            # Whether a counter can be raised, a granule claimed, is known too late for the bus.
+            storage.needed.eq(fills | evicts | stores | (raising & ~job.in_root) | (
+                valid & (job.job == Job.ANSWER) & job.write & job.claim)),
             self.raised.eq(raises & job.in_slot), self.raised_entry.eq(job.slot),
-            self.row.ready.eq(~slot_needed),
         ]
-        row = self.row.payload
-        for number, write in slot_writes:
-            m.d.comb += [
-                write.en.eq(slot_changes | (
-                    self.row.valid & self.row.ready & (row.row == number))),
-                write.addr.eq(Mux(slot_needed, job.slot, row.entry)),
-                write.data.eq(Mux(slot_needed, changed.word_select(number, row_bits), row.data)),
-            ]
-
-        # Rows on their way out.
-        row_read = Signal(range(rows))
-        with m.If(self.read.enable):
-            m.d.sync += row_read.eq(self.read.row)
-        for number, row_data in enumerate(row_reads):
-            with m.If(row_read == number):
-                m.d.comb += self.read.data.eq(row_data)
         return m
 
     def _access(self, m: Module, valid: Value, job: data.View, held: Signal) -> None:
