@@ -7,12 +7,13 @@ InvMixColumns to the inner round keys as they are written, so that its rounds to
 addition of the key (the equivalent inverse cipher, section 5.3.5), which is the shorter path.
 """
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Const, Module, Mux, Signal, Value
 from amaranth.hdl import ShapeLike
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 
 from ..config import CipherConfig, SBox
+from ..rams import IN_BLOCK_RAM, read_next
 from .base import BlockCipher, Direction
 from .products import SubProducts, mix_products
 from .ring import RingCipher
@@ -133,7 +134,7 @@ class IterativeCipher(BlockCipher):
         in_ram = config.sbox is SBox.BLOCK_RAM
         m.submodules.round_keys = memory = Memory(
             shape=128, depth=self._keys * 16, init=[],
-            attrs={"ram_style": "block"} if in_ram else {})
+            attrs=IN_BLOCK_RAM if in_ram else {})
         write = memory.write_port()
         m.d.comb += [
             write.en.eq(self.round_key.valid),
@@ -142,10 +143,12 @@ class IterativeCipher(BlockCipher):
         ]
 
         def stored_key(number: Value) -> Value:
-            read = memory.read_port(domain="sync" if in_ram else "comb")
             key = Mux(step == 0, self.i.payload.key, side.key) if in_ram else side.key
-            m.d.comb += read.addr.eq(
-                key * 16 + (self._rounds - number if self._decrypt else number))
+            address = key * 16 + (self._rounds - number if self._decrypt else number)
+            if in_ram:
+                return read_next(m, memory, address, Const(1))
+            read = memory.read_port(domain="comb")
+            m.d.comb += read.addr.eq(address)
             return read.data
 
         substituted = Signal(init=not in_ram)
@@ -157,10 +160,12 @@ class IterativeCipher(BlockCipher):
             key = stored_key(step + offset)
             if in_ram:
                 next_state ^= named(m, Mux((step == 1) & ~substituted, key, 0))
-            sub = SubBytes(config.sbox, inverse=self._decrypt)
+            # Decrypting, the key is added before InvMixColumns: no table can hold products.
+            sub = (SubProducts(inverse=False) if in_ram and not self._decrypt else
+                   SubBytes(config.sbox, inverse=self._decrypt))
             m.submodules[f"sub_{offset}"] = sub
             m.d.comb += sub.i.eq(shift_rows(next_state, inverse=self._decrypt))
-            next_state = self._end_of_round(m, sub.o, key, last=step + offset == self._rounds)
+            next_state = self._end_of_round(m, sub, key, last=step + offset == self._rounds)
         if in_ram:
             m.d.sync += substituted.eq((step != 0) & ~substituted)
         m.d.comb += [
@@ -183,15 +188,19 @@ class IterativeCipher(BlockCipher):
                 m.d.sync += [step.eq(0), done.eq(1)]
         return m
 
-    def _end_of_round(self, m: Module, substituted: Value, key: Value, *, last: Value) -> Value:
+    def _end_of_round(self, m: Module, sub: SubBytes | SubProducts, key: Value, *,
+                      last: Value) -> Value:
         """Compute what follows SubBytes in a round.
 
         Decrypting, the key is added before InvMixColumns (the inverse cipher, section 5.3): a
         longer path than with round keys that are stored behind InvMixColumns, but only one of it.
         """
+        if isinstance(sub, SubProducts):
+            mixed = mix_products(m, sub.o, inverse=False)
+            return named(m, Mux(last, sub.o[0], mixed) ^ key)
         if not self._decrypt:
-            return self._mix(m, substituted, key, last=last)
-        added = named(m, substituted ^ key)
+            return self._mix(m, sub.o, key, last=last)
+        added = named(m, sub.o ^ key)
         return named(m, Mux(last, added, mix_columns(m, added, inverse=True)))
 
 

@@ -66,7 +66,7 @@ class SubProducts(wiring.Component):
     -------
     i: In(128)
     o: Out(ArrayLayout(128, 2))
-        What ``mix_products`` takes.
+        What ``mix_products`` takes. Unless inverse, the first is the substituted state itself.
     """
 
     def __init__(self, *, inverse: bool):

@@ -95,7 +95,7 @@ class SerialGhash(wiring.Component):
             self.i.ready.eq(~busy), subkey.addr.eq(side.key),
             following.eq(multiply_add_digit(m, total, subkey.data, digits[-_DIGIT_BITS:])),
             read.addr.eq(given.entry), write.addr.eq(side.entry),
-            write.data.eq(Mux(side.last, 0, following)),
+            write.data.eq(Mux(side.last, 0, following) if self._erasable else following),
             self.o.valid.eq(done), self.o.payload.hash.eq(mirror(total)),
             self.o.payload.entry.eq(side.entry), self.o.payload.tag.eq(side.tag),
         ]

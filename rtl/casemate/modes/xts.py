@@ -178,10 +178,12 @@ class XtsCipher(wiring.Component):
             inside = Signal(128 * self._lanes)
             with m.If(self.i.ready):
                 m.d.sync += waiting.eq(row_tweak)
-            with m.If(first.o.valid):
-                m.d.sync += inside.eq(0)
-            with m.If(first.i.valid & first.i.ready):
+            begins = first.i.valid & first.i.ready
+            with m.If(begins):
                 m.d.sync += inside.eq(waiting)
+            # Said last, synthesis makes it the reset of the register: no LUTs.
+            with m.If(first.o.valid & ~begins):
+                m.d.sync += inside.eq(0)
             row_tweak = inside
         else:
             behind = tweaks.read_port(domain="comb")
