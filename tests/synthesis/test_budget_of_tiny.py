@@ -9,14 +9,14 @@ from casemate.config import preset
 from casemate.modes.xts import XtsCipher
 from casemate_sim.modes import with_tree
 from casemate_sim.synthesis.budget import load_budget
-from casemate_sim.synthesis.devices import DEVICES, Target
+from casemate_sim.synthesis.devices import DEVICES, Placer, Target
 from casemate_sim.synthesis.flow import design_of
 from casemate_sim.synthesis.implementation import engine_design, implement
 
 BUDGET = Path(__file__).parents[2] / "benches/results/synth_budget.toml"
 TARGET = Target(device=DEVICES["LFE5U-25F"], package="CABGA381", grade="6", frequency_mhz=60.0)
-WHOLE = replace(TARGET, device=DEVICES["LFE5U-45F"])
-"""Where the whole engine fits today; see docs/fpga.md."""
+WHOLE = replace(TARGET, frequency_mhz=25.0, placer=Placer.STATIC)
+"""What the whole engine is routed with; see docs/fpga.md."""
 
 
 def keeps(result, config, mode):

@@ -1,7 +1,7 @@
 """Targets exist, or are refused with what there is."""
 
 import pytest
-from casemate_sim.synthesis.devices import DEVICES, DeviceError, Target, find_device
+from casemate_sim.synthesis.devices import DEVICES, DeviceError, Placer, Target, find_device
 
 
 def test_device_is_found_in_any_case():
@@ -32,3 +32,11 @@ def test_where_a_clock_pin_is_known_router2_routes_from_there():
     assert known.options[-5:] == ("--router", "router2", "--lpf", "clock.lpf",
                                   "--lpf-allow-unconstrained")
     assert not other.files and "--router" not in other.options
+
+
+@pytest.mark.parametrize("placer", Placer)
+def test_the_placer_is_told_to_nextpnr_and_is_in_the_report(placer):
+    target = Target(device=DEVICES["LFE5U-25F"], package="CABGA256", grade="6",
+                    frequency_mhz=25.0, placer=placer)
+    assert target.options[-2:] == ("--placer", placer.value)
+    assert target.as_dict()["placer"] == placer.value

@@ -3,12 +3,14 @@
 The engine's netlist under random traffic is in ``tests/system``.
 """
 
+import json
 import random
 import re
 
 import pytest
 from amaranth import Module
 from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from casemate.aes.cipher import Direction, create_cipher
 from casemate.aes.key_schedule import KeyExpander
@@ -17,6 +19,8 @@ from casemate_sim.adversary import Outcome, plan, run_campaign, run_now
 from casemate_sim.adversary.native import NativeAdapter
 from casemate_sim.component import NativeComponent
 from casemate_sim.modes import with_tree
+from casemate_sim.synthesis.devices import ECP5
+from casemate_sim.synthesis.flow import Tools, design_of, synthesize
 from casemate_sim.synthesis.mapped import check_block_ram
 from casemate_sim.toolchain import ToolError
 from Crypto.Cipher import AES
@@ -77,6 +81,54 @@ def test_the_netlist_of_a_cipher_with_tables_in_block_ram_agrees_with_the_librar
 
 def test_one_wrong_lut_would_be_found(seed):
     assert wrong_blocks(seed, with_wrong_lut)
+
+
+class SmallRam(wiring.Component):
+    """A few words of 32 bits, read at once."""
+
+    def __init__(self, words, init=()):
+        self._words, self._init = words, list(init)
+        address = range(words)
+        super().__init__({"enable": In(1), "write": In(address), "data": In(32),
+                          "read": In(address), "o": Out(32)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.words = words = Memory(shape=32, depth=self._words, init=self._init)
+        write, read = words.write_port(), words.read_port(domain="comb")
+        m.d.comb += [write.en.eq(self.enable), write.addr.eq(self.write),
+                     write.data.eq(self.data), read.addr.eq(self.read), self.o.eq(read.data)]
+        return m
+
+
+def test_address_bits_that_a_ram_in_luts_does_not_need_change_nothing(seed):
+    for words, init in ((2, ()), (4, ()), (4, (1, 2, 3, 4)), (7, ()), (13, ())):
+        native = NativeComponent(SmallRam(words, init), netlist=True, optimise="-O0")
+        rng = random.Random(seed)
+        stored = dict.fromkeys(range(words), 0) | dict(enumerate(init))
+        for _ in range(200):
+            where, value, look = rng.randrange(words), rng.getrandbits(32), rng.randrange(words)
+            enable = rng.randrange(2)
+            seen = native.step({"enable": enable, "write": where, "data": value, "read": look})
+            assert seen["o"] == stored[look], (words, init)
+            if enable:
+                stored[where] = value
+
+
+def constant_address_pins(words, init=()):
+    """Return how many address pins of a RAM's LUTs are constant, and how many LUTs there are."""
+    with Tools() as tools:
+        netlist = synthesize(design_of(SmallRam(words, init), "small_ram"), ECP5, tools)
+    cells = [cell for cell in json.loads(netlist.read_text())["modules"]["top"]["cells"].values()
+             if cell["type"] == "TRELLIS_DPR16X4"]
+    return sum(isinstance(bit, str) for cell in cells for pins in ("RAD", "WAD")
+               for bit in cell["connections"][pins]), len(cells)
+
+
+def test_no_address_pin_of_a_ram_in_luts_is_wired_to_a_constant():
+    assert [constant_address_pins(words) for words in (2, 4, 7, 13)] == [(0, 8)] * 4
+    # The words of the one RAM that does not begin as zeros stay where they are.
+    assert constant_address_pins(4, (1, 2, 3, 4)) == (4, 8)
 
 
 def block_ram(**changes):

@@ -16,7 +16,7 @@ from casemate_sim.cli.sim import Mode
 from casemate_sim.config_file import config_dict, find_config
 from casemate_sim.modes import config_of_mode, with_fuses
 from casemate_sim.synthesis.budget import load_budget
-from casemate_sim.synthesis.devices import Target, find_device
+from casemate_sim.synthesis.devices import Placer, Target, find_device
 
 __all__ = ["synth"]
 
@@ -41,6 +41,9 @@ def synth(
     frequency: Annotated[float, typer.Option(
         metavar="MHZ", help="What the placement strives for.",
         rich_help_panel=_PLACEMENT)] = 110.0,
+    placer: Annotated[Placer, typer.Option(
+        metavar="NAME", help="The placer of nextpnr: heap, or static, which lays shorter wires "
+        "where a device is nearly full.", rich_help_panel=_PLACEMENT)] = Placer.HEAP,
     seeds: Annotated[int, typer.Option(
         min=0, metavar="N", help="Placements, with as many seeds in a row; 0 ends after synthesis.",
         rich_help_panel=_PLACEMENT)] = 1,
@@ -69,15 +72,15 @@ def synth(
     Results are remembered, each seed for itself; Ctrl-C keeps those that finished. Exit code 1: the
     engine does not fit, or is over its budget.
 
-    Examples: `casemate synth --config tiny --device LFE5U-25F --seeds 5 --jobs 2`;
-    `casemate synth --seeds 0 --depth 2`.
+    Examples: `casemate synth --config tiny --device LFE5U-25F --package CABGA381 --frequency 25
+    --placer static`; `casemate synth --seeds 0 --depth 2`.
     """
     engine = config_of_mode(find_config(config), mode.value)
     if fuses:
         engine = with_fuses(engine)
     chip = find_device(device)
     target = Target(device=chip, package=package or chip.packages[0],
-                    grade=grade or chip.grades[0], frequency_mhz=frequency)
+                    grade=grade or chip.grades[0], frequency_mhz=frequency, placer=placer)
     limits = None if budget is None else load_budget(budget, engine.name, mode.value)
     check_result(json)
     check_plot(plot)

