@@ -16,7 +16,7 @@ from casemate_sim.synthesis.implementation import engine_design, implement
 BUDGET = Path(__file__).parents[2] / "benches/results/synth_budget.toml"
 TARGET = Target(device=DEVICES["LFE5U-25F"], package="CABGA381", grade="6", frequency_mhz=60.0)
 WHOLE = replace(TARGET, frequency_mhz=25.0, placer=Placer.STATIC)
-"""What the whole engine is routed with; see docs/fpga.md."""
+"""What the whole engine is routed with, from seed 2; from seed 1 no router ends: docs/fpga.md."""
 
 
 def keeps(result, config, mode):
@@ -36,4 +36,4 @@ def test_data_path_keeps_its_budget(cache):
 
 @pytest.mark.verify
 def test_whole_engine_keeps_its_budget():
-    assert keeps(implement(engine_design(with_tree(preset("tiny"))), WHOLE, [1]), "tiny", "full")
+    assert keeps(implement(engine_design(with_tree(preset("tiny"))), WHOLE, [2]), "tiny", "full")
