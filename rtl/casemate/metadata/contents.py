@@ -133,17 +133,17 @@ class Contents(wiring.Component):
         ]
 
         # The next cycle. What is only copied passes the way of what is changed, as it is.
-        fills, evicts, stores, raising = (
+        fills, evicts, stores = (
             valid & kind for kind in (
                 job.job == Job.FILL, job.job == Job.EVICT,
-                (job.job == Job.CLOSE) | (job.job == Job.RECLAIM), job.job == Job.RAISE))
+                (job.job == Job.CLOSE) | (job.job == Job.RECLAIM)))
         held = Signal(8 * LINE_BYTES)
         m.d.comb += held.eq(Mux(job.in_slot & job.zero, 0, storage.held))
         self._access(m, valid, job, held)
         self._count(m, valid, job, held, root)
 
         claims = valid & (job.job == Job.ANSWER) & self._claims
-        raises = self._raises
+        raising, raises = self._raising, self._raises
         m.d.comb += [
             storage.to.line.eq(job.line), storage.to.slot.eq(job.slot),
             storage.to.in_slot.eq(evicts | (raising & job.in_slot)),
@@ -210,18 +210,20 @@ class Contents(wiring.Component):
         write, read = memory.write_port(), memory.read_port(domain="comb")
         before = Signal(node_layout())
         old, new, spent = Signal(COUNTER_FIELD_BITS), Signal(COUNTER_FIELD_BITS), Signal()
-        raising, self._raises, self._raised = Signal(), Signal(), Signal(COUNTER_FIELD_BITS)
+        self._raising, self._raises = Signal(), Signal()
+        self._raised = Signal(COUNTER_FIELD_BITS)
         place = job.place[:3]
         m.d.comb += [
             before.eq(held), self._raised.eq(new),
             old.eq(Mux(job.in_root, root.counter, before.counter[place])), new.eq(old + 1),
             spent.eq(old[:config.counter_bits].all()),
-            raising.eq(valid & (job.job == Job.RAISE)), self._raises.eq(raising & ~spent),
+            self._raising.eq(valid & (job.job == Job.RAISE)),
+            self._raises.eq(self._raising & ~spent),
             root.write.eq(self._raises & job.in_root), root.value.eq(new),
             self.counted.eq((valid & (job.job == Job.GET)) | self._raises),
             self.counted_entry.eq(job.source), self.counter_zero.eq(old == 0),
             self.parent_trusted.eq(job.trusted), self.parent.eq(job.parent),
-            self.exhausted.eq(raising & spent), self.exhausted_entry.eq(job.source),
+            self.exhausted.eq(self._raising & spent), self.exhausted_entry.eq(job.source),
             write.en.eq(self.counted), write.addr.eq(job.source),
             write.data.old.eq(old), write.data.new.eq(new),
             read.addr.eq(self.look_entry), self.old.eq(read.data.old), self.new.eq(read.data.new),
