@@ -6,10 +6,11 @@ import threading
 import time
 
 import pytest
-from casemate_sim.synthesis import flow
 from casemate_sim.synthesis.devices import DEVICES, Target
-from casemate_sim.synthesis.flow import Tools, design_of
+from casemate_sim.synthesis.flow import design_of
 from casemate_sim.synthesis.implementation import implement
+from casemate_sim.synthesis.report import seed_table, verdict
+from casemate_sim.synthesis.tools import DoesNotFitError, Tools
 from casemate_sim.synthesis.usage import Usage
 from casemate_sim.toolchain import ToolError
 from small_designs import Delay, Outer
@@ -50,7 +51,7 @@ def test_two_seeds_placed_and_routed(design):
     assert result.slowest_mhz == pytest.approx(sum(speeds) / 2, abs=0.01)
     assert min(speeds) > 50
     assert result.median.fmax_mhz["clk"] == min(speeds)
-    assert {"synthesis", "seed 1", "seed 2"} <= set(told)
+    assert {"synthesis", "seed 1: placement", "seed 2: placement"} <= set(told)
     # As packed nothing is missing that was mapped; the router adds ends of carry chains.
     assert result.usage.registers == result.mapped.registers
     assert result.mapped.luts <= result.usage.luts <= result.mapped.luts + 8
@@ -96,6 +97,29 @@ def test_router_that_is_missing(design):
         implement(design, dataclasses.replace(TARGET, device=device), [1])
 
 
+def test_a_router_that_does_not_end_is_given_up_and_the_other_seeds_kept(design, monkeypatch):
+    # In this package router2 routes; after one iteration some wires are still used twice.
+    target = dataclasses.replace(TARGET, package="CABGA381")
+    ended = implement(design, target, [1])
+    assert (len(ended.routed), ended.unrouted) == (1, [])
+    hasty = dataclasses.replace(target, iterations=1)
+    told = []
+    result = implement(design, hasty, [1], progress=told.append)
+    assert result.routed == []
+    given_up, = result.unrouted
+    assert given_up.seed == 1
+    assert given_up.wires > 0
+    assert told[-1] == f"seed 1: given up with {given_up.wires} wires used twice"
+    assert f"not routed after 1 iterations: seed 1 ({given_up.wires} wires" in verdict(result)
+    assert result.as_dict()["unrouted"] == {"1": given_up.wires}
+
+    monkeypatch.setattr(subprocess, "Popen", None)  # it is remembered, too
+    assert implement(design, hasty, [1]).unrouted == [given_up]
+    both = dataclasses.replace(ended, unrouted=[dataclasses.replace(given_up, seed=2)])
+    assert list(seed_table(both).columns[1].cells)[1] == "not routed"
+    assert both.slowest_mhz == ended.slowest_mhz
+
+
 def test_a_tool_that_fails_is_quoted_and_its_log_kept(tmp_path):
     message = r"tool failed \(exit code 3\).*\nERROR: x"
     with Tools() as tools, pytest.raises(ToolError, match=message):
@@ -103,8 +127,23 @@ def test_a_tool_that_fails_is_quoted_and_its_log_kept(tmp_path):
 
 
 def test_what_cannot_be_placed_does_not_fit(tmp_path):
-    with Tools() as tools, pytest.raises(flow.DoesNotFitError, match="Unable to place"):
+    with Tools() as tools, pytest.raises(DoesNotFitError, match="Unable to place"):
         tools.run("tool", ["sh", "-c", "echo 'ERROR: Unable to place cell'; exit 1"], tmp_path)
+
+
+def test_who_watches_a_tool_may_end_it(tmp_path):
+    seen = []
+
+    def watch(line):
+        seen.append(line)
+        if line == "two\n":
+            raise ValueError
+
+    begin = time.monotonic()
+    with Tools() as tools, pytest.raises(ValueError):
+        tools.run("tool", ["sh", "-c", "echo one; echo two; exec sleep 60"], tmp_path, watch)
+    assert seen == ["one\n", "two\n"]
+    assert time.monotonic() - begin < 30
 
 
 def test_leaving_ends_what_still_runs(tmp_path):

@@ -20,8 +20,9 @@ from casemate_sim.adversary.native import NativeAdapter
 from casemate_sim.component import NativeComponent
 from casemate_sim.modes import with_tree
 from casemate_sim.synthesis.devices import ECP5
-from casemate_sim.synthesis.flow import Tools, design_of, synthesize
+from casemate_sim.synthesis.flow import design_of, synthesize
 from casemate_sim.synthesis.mapped import check_block_ram
+from casemate_sim.synthesis.tools import Tools
 from casemate_sim.toolchain import ToolError
 from Crypto.Cipher import AES
 

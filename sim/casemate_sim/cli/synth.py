@@ -16,7 +16,7 @@ from casemate_sim.cli.sim import Mode
 from casemate_sim.config_file import config_dict, find_config
 from casemate_sim.modes import config_of_mode, with_fuses
 from casemate_sim.synthesis.budget import load_budget
-from casemate_sim.synthesis.devices import Placer, Target, find_device
+from casemate_sim.synthesis.devices import ITERATIONS, Placer, Target, find_device
 
 __all__ = ["synth"]
 
@@ -49,6 +49,9 @@ def synth(
         rich_help_panel=_PLACEMENT)] = 1,
     first_seed: Annotated[int, typer.Option(
         min=1, metavar="N", help="The first of the seeds.", rich_help_panel=_PLACEMENT)] = 1,
+    iterations: Annotated[int, typer.Option(
+        min=1, metavar="N", help="Iterations of nextpnr's router2 after which a placement is given "
+        "up.", rich_help_panel=_PLACEMENT)] = ITERATIONS,
     jobs: Annotated[int, typer.Option(
         min=1, metavar="N", help="Placements at a time.", rich_help_panel=_PLACEMENT)] = 1,
     budget: Annotated[Path | None, typer.Option(
@@ -70,7 +73,7 @@ def synth(
     Yosys and nextpnr from the Python environment do the work. Devices have fewer pins than the
     engine has ports: it stands between two shift registers, which are counted, and shown apart.
     Results are remembered, each seed for itself; Ctrl-C keeps those that finished. Exit code 1: the
-    engine does not fit, or is over its budget.
+    engine does not fit, no placement of it was routed, or it is over its budget.
 
     Examples: `casemate synth --config tiny --device LFE5U-25F --package CABGA381 --frequency 25
     --placer static`; `casemate synth --seeds 0 --depth 2`.
@@ -80,15 +83,16 @@ def synth(
         engine = with_fuses(engine)
     chip = find_device(device)
     target = Target(device=chip, package=package or chip.packages[0],
-                    grade=grade or chip.grades[0], frequency_mhz=frequency, placer=placer)
+                    grade=grade or chip.grades[0], frequency_mhz=frequency, placer=placer,
+                    iterations=iterations)
     limits = None if budget is None else load_budget(budget, engine.name, mode.value)
     check_result(json)
     check_plot(plot)
 
-    from casemate_sim.synthesis.flow import find_router
     from casemate_sim.synthesis.implementation import engine_design, implement
     from casemate_sim.synthesis.plot import draw_implementation
     from casemate_sim.synthesis.report import tables, verdict
+    from casemate_sim.synthesis.tools import find_router
 
     if seeds:
         find_router(chip.family)
@@ -115,5 +119,6 @@ def synth(
     if result.interrupted:
         complain("interrupted; the seeds that finished are above, and remembered")
         raise typer.Exit(INTERRUPTED)
-    if result.failure is not None or (limits is not None and not limits.holds(result)):
+    failed = result.failure is not None or (seeds > 0 and not result.routed)
+    if failed or (limits is not None and not limits.holds(result)):
         raise typer.Exit(FAULT)

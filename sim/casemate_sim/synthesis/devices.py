@@ -11,12 +11,17 @@ from pathlib import Path
 from .usage import Usage
 
 __all__ = [
-    "DEVICES", "ROUTER", "Device", "DeviceError", "Family", "Placer", "Target", "find_device"]
+    "DEVICES", "ITERATIONS", "ROUTER", "Device", "DeviceError", "Family", "Placer", "Target",
+    "find_device"]
 
 # nextpnr's default, router1, takes arcs one by one and rips up what is in their way: among the
 # memories in LUTs of a whole engine it did not end in half an hour.
 ROUTER = "router2"
 """The router of nextpnr."""
+
+# Those that ended in a nearly full device took 65 to 136. One that had not by then only got worse.
+ITERATIONS = 150
+"""Iterations of router2 that a placement has if nothing else is said."""
 
 
 class Placer(enum.StrEnum):
@@ -209,6 +214,8 @@ class Target:
         What nextpnr strives for, in MHz.
     placer:
         Which of nextpnr's.
+    iterations:
+        Of router2, after which a placement is given up: it has no end of its own.
 
     Raises
     ------
@@ -221,6 +228,7 @@ class Target:
     grade: str
     frequency_mhz: float
     placer: Placer = Placer.HEAP
+    iterations: int = ITERATIONS
 
     def __post_init__(self) -> None:
         for what, value, allowed in (("package", self.package, self.device.packages),
@@ -260,4 +268,5 @@ class Target:
     def as_dict(self) -> dict[str, object]:
         """Return plain JSON values."""
         return {"device": self.device.name, "package": self.package, "speed_grade": self.grade,
-                "frequency_mhz": self.frequency_mhz, "placer": self.placer.value}
+                "frequency_mhz": self.frequency_mhz, "placer": self.placer.value,
+                "iterations": self.iterations}

@@ -1,4 +1,4 @@
-"""Yosys and nextpnr in processes of their own, each result kept in the cache.
+"""A design through Yosys and nextpnr, each result kept in the cache.
 
 The same input gives the same result, to the last bit: design, target, seed and versions of the
 tools are the name under which it is remembered.
@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -21,22 +17,20 @@ from typing import Any
 from amaranth.lib import wiring
 
 from casemate_sim.build import cached, digest_of
-from casemate_sim.toolchain import YOSYS, ToolError, package_versions
+from casemate_sim.toolchain import YOSYS, package_versions
 
 from .devices import Family, Target
 from .netlist import INPUT
 from .pins import ShiftedPins
 from .sources import without_sources
+from .tools import Tools, find_router
 
-__all__ = ["Design", "DoesNotFitError", "Routed", "Tools", "design_of", "find_router",
-           "route_seeds", "synthesize", "tool_versions"]
+__all__ = ["Design", "Routed", "Unrouted", "design_of", "route_seeds", "synthesize"]
 
 _NETLIST = "netlist.json"
 _REPORT = "report.json"
-
-
-class DoesNotFitError(RuntimeError):
-    """The design does not go into the device, or cannot be placed; the message says why."""
+_GIVEN_UP = "given_up.json"
+_ITERATION = re.compile(r"iter=(\d+) wires=\d+ overused=(\d+)")  # as router2 tells
 
 
 @dataclass(frozen=True)
@@ -88,85 +82,29 @@ class Routed:
                 for name, values in self.report["fmax"].items()}
 
 
+@dataclass(frozen=True)
+class Unrouted:
+    """A placement whose routing was given up.
+
+    Attributes
+    ----------
+    seed:
+        Of the placement.
+    wires:
+        Those that more than one net still used.
+    """
+
+    seed: int
+    wires: int
+
+
+class _GivenUpError(Exception):
+    """Ends a router."""
+
+
 def _clock(net: str) -> str:
     """Return the name of a clock without what nextpnr puts around it."""
     return re.sub(r"^\$glbnet\$|\$TRELLIS_IO_IN$", "", net).rpartition(".")[2]
-
-
-class Tools:
-    """Starts programs, and ends those that still run when it is left."""
-
-    def __init__(self) -> None:
-        self._running: set[subprocess.Popen[str]] = set()
-        self._lock = threading.Lock()
-        self._left = False
-
-    def __enter__(self) -> Tools:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._left = True
-            for process in self._running:
-                process.terminate()
-
-    def run(self, name: str, command: Sequence[str], folder: Path) -> None:
-        """Run a program inside `folder`: those in WebAssembly see little else.
-
-        Raises
-        ------
-        ToolError
-            If it fails; the message has its last lines and the file with all of them.
-        """
-        with self._lock:
-            if self._left:
-                raise KeyboardInterrupt
-            process = subprocess.Popen(command, cwd=folder, text=True, stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            self._running.add(process)
-        try:
-            output, _ = process.communicate()
-        finally:
-            with self._lock:
-                self._running.discard(process)
-        if self._left:
-            raise KeyboardInterrupt
-        if process.returncode:
-            self._fail(name, process.returncode, output)
-
-    @staticmethod
-    def _fail(name: str, code: int, output: str) -> None:
-        lines = output.splitlines()
-        errors = [line for line in lines if line.startswith("ERROR")] or lines[-5:]
-        with tempfile.NamedTemporaryFile("w", prefix=f"casemate-{name}-", suffix=".log",
-                                         delete=False) as log:
-            log.write(output)
-        text = "\n".join(errors)
-        # What nextpnr says when something runs out.
-        if re.search(r"[Uu]nable to (find a )?place|no BELs|[Ff]ailed to (expand region|place)",
-                     text):
-            raise DoesNotFitError(text)
-        raise ToolError(f"{name} failed (exit code {code}); whole log: {log.name}\n{text}")
-
-
-def tool_versions(family: Family) -> dict[str, str]:
-    """Return the versions of everything that a result depends on."""
-    return package_versions("amaranth", "pyosys", family.package)
-
-
-def find_router(family: Family) -> str:
-    """Return the path of nextpnr for a family in this Python environment.
-
-    Raises
-    ------
-    ToolError
-        If it is not installed.
-    """
-    program = Path(sys.executable).parent / f"yowasp-{family.router}"
-    if not program.exists():
-        raise ToolError(f"{family.router} is not installed; run: pip install "
-                        f"'casemate[synth]' (it brings {family.package})")
-    return str(program)
 
 
 def synthesize(design: Design, family: Family, tools: Tools) -> Path:
@@ -195,31 +133,49 @@ def synthesize(design: Design, family: Family, tools: Tools) -> Path:
     return cached(f"netlist-{design.name}", key, build) / _NETLIST
 
 
-def _route(netlist: Path, name: str, target: Target, seed: int, tools: Tools) -> Routed:
+def _route(netlist: Path, name: str, target: Target, seed: int, tools: Tools,
+           tell: Callable[[str], None]) -> Routed | Unrouted:
     family = target.device.family
     program = find_router(family)
     options = (*target.options, "--seed", str(seed), "--timing-allow-fail")
+    left = 0
+
+    def watch(line: str) -> None:
+        nonlocal left
+        found = _ITERATION.search(line)
+        if found is None:
+            return
+        iteration, left = map(int, found.groups())
+        if iteration % 10 == 0:
+            tell(f"seed {seed}: {left:,} wires used twice after {iteration} iterations")
+        if iteration >= target.iterations and left:
+            raise _GivenUpError
 
     def build(folder: Path) -> None:
         copy = folder / _NETLIST
         copy.hardlink_to(netlist)
         for file, text in target.files.items():
             (folder / file).write_text(text)
-        tools.run(family.router, [program, "-q", *options, "--json", _NETLIST, "--report",
-                                  _REPORT], folder)
+        try:
+            tools.run(family.router, [program, *options, "--json", _NETLIST, "--report",
+                                      _REPORT], folder, watch)
+        except _GivenUpError:
+            (folder / _GIVEN_UP).write_text(json.dumps(left))
         copy.unlink()
 
-    key = digest_of(options, target.files, netlist.parent.name,
+    key = digest_of(options, target.iterations, target.files, netlist.parent.name,
                     package_versions(family.package))
     folder = cached(f"route-{name}", key, build)
+    if (folder / _GIVEN_UP).exists():
+        return Unrouted(seed, json.loads((folder / _GIVEN_UP).read_text()))
     return Routed(seed, json.loads((folder / _REPORT).read_text()))
 
 
 def route_seeds(
     design: Design, netlist: Path, target: Target, seeds: Sequence[int], tools: Tools, *,
-    jobs: int = 1, started: Callable[[int], None] | None = None,
-) -> Iterator[Routed]:
-    """Place and route with several seeds; yield each as it finishes.
+    jobs: int = 1, tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[Routed | Unrouted]:
+    """Place and route with several seeds; yield each as it finishes or is given up.
 
     Parameters
     ----------
@@ -227,8 +183,8 @@ def route_seeds(
         What :func:`synthesize` returned for the design and the target's family.
     jobs:
         Placements at a time.
-    started:
-        Called with each seed when its work begins, from other threads.
+    tell:
+        Called with what begins, and how far the router is, from other threads.
 
     Raises
     ------
@@ -237,10 +193,9 @@ def route_seeds(
     DoesNotFitError
         If the design does not go into the device.
     """
-    def work(seed: int) -> Routed:
-        if started is not None:
-            started(seed)
-        return _route(netlist, design.name, target, seed, tools)
+    def work(seed: int) -> Routed | Unrouted:
+        tell(f"seed {seed}: placement")
+        return _route(netlist, design.name, target, seed, tools, tell)
 
     executor = ThreadPoolExecutor(jobs)
     try:

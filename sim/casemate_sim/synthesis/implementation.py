@@ -16,19 +16,11 @@ from casemate_sim.build import HARDWARE, cached, digest_of, source_files
 from casemate_sim.toolchain import package_versions
 
 from .devices import Target
-from .flow import (
-    Design,
-    DoesNotFitError,
-    Routed,
-    Tools,
-    design_of,
-    route_seeds,
-    synthesize,
-    tool_versions,
-)
+from .flow import Design, Routed, Unrouted, design_of, route_seeds, synthesize
 from .netlist import Netlist
 from .sources import SourceLines
 from .timing import CriticalPath, critical_paths
+from .tools import DoesNotFitError, Tools, tool_versions
 from .usage import NAMES, Usage
 
 __all__ = ["Implementation", "Progress", "engine_design", "implement"]
@@ -66,6 +58,8 @@ class Implementation:
         What the cells of each component use, by path, without components below it.
     routed:
         Placements that finished, by seed.
+    unrouted:
+        Placements whose routing was given up, by seed.
     paths:
         Critical paths of the placement whose frequency is the median.
     interrupted:
@@ -79,6 +73,7 @@ class Implementation:
     mapped: Usage
     components: dict[str, Usage]
     routed: list[Routed] = field(default_factory=list)
+    unrouted: list[Unrouted] = field(default_factory=list)
     paths: list[CriticalPath] = field(default_factory=list)
     interrupted: bool = False
     failure: str | None = None
@@ -127,6 +122,7 @@ class Implementation:
                       for name, count in used.items()},
             "components": {name: usage.as_dict() for name, usage in self.components.items()},
             "seeds": {str(each.seed): each.fmax_mhz for each in self.routed},
+            "unrouted": {str(each.seed): each.wires for each in self.unrouted},
             "fmax_mhz": self.fmax_mhz,
             "critical_paths_seed": self.median.seed if self.median else None,
             "critical_paths": [path.as_dict() for path in self.paths],
@@ -170,16 +166,22 @@ def implement(design: Design, target: Target, seeds: Sequence[int], *, jobs: int
                 for name in missing)
             return result
         try:
-            for routed in route_seeds(design, path, target, seeds, tools, jobs=jobs,
-                                      started=lambda seed: tell(f"seed {seed}")):
-                result.routed.append(routed)
-                tell(f"seed {routed.seed}: " + ", ".join(
-                    f"{clock} {mhz:.1f} MHz" for clock, mhz in routed.fmax_mhz.items()))
+            for placement in route_seeds(design, path, target, seeds, tools, jobs=jobs,
+                                         tell=tell):
+                if isinstance(placement, Unrouted):
+                    result.unrouted.append(placement)
+                    tell(f"seed {placement.seed}: given up with {placement.wires:,} wires "
+                         "used twice")
+                    continue
+                result.routed.append(placement)
+                tell(f"seed {placement.seed}: " + ", ".join(
+                    f"{clock} {mhz:.1f} MHz" for clock, mhz in placement.fmax_mhz.items()))
         except KeyboardInterrupt:
             result.interrupted = True
         except DoesNotFitError as error:
             result.failure = str(error)
     result.routed.sort(key=lambda each: each.seed)
+    result.unrouted.sort(key=lambda each: each.seed)
     if result.median is not None:
         result.paths = critical_paths(result.median.report, netlist, SourceLines(design.rtlil))
     return result

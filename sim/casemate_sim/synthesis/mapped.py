@@ -19,7 +19,8 @@ from casemate_sim.build import source_files
 from casemate_sim.toolchain import YOSYS, ToolError
 
 from .devices import ECP5
-from .flow import Design, Tools, synthesize
+from .flow import Design, synthesize
+from .tools import Tools
 
 __all__ = ["SOURCES", "check_block_ram", "mapped_verilog"]
 

@@ -77,6 +77,8 @@ def seed_table(result: Implementation) -> Table:
         table.add_column(clock, justify="right")
     for routed in result.routed:
         table.add_row(str(routed.seed), *(f"{routed.fmax_mhz[clock]:.2f}" for clock in clocks))
+    for given_up in result.unrouted:
+        table.add_row(str(given_up.seed), *("not routed" for _ in clocks), style="red")
     table.add_section()
     table.add_row("median", *(f"{result.fmax_mhz[clock]:.2f}" for clock in clocks), style="bold")
     return table
@@ -121,4 +123,8 @@ def verdict(result: Implementation) -> str:
         seeds = "1 seed" if count == 1 else f"the median of {count} seeds"
         text += f"; {result.slowest_mhz:.1f} MHz, {seeds}, {reached} the target of " \
                 f"{result.target.frequency_mhz:g} MHz"
+    if result.unrouted:
+        left = ", ".join(f"{each.seed} ({each.wires:,} wires used twice)"
+                         for each in result.unrouted)
+        text += f"; not routed after {result.target.iterations} iterations: seed {left}"
     return text
