@@ -7,7 +7,8 @@ from casemate_sim.synthesis.flow import Design
 from casemate_sim.synthesis.implementation import Implementation
 from casemate_sim.synthesis.pins import folding_luts
 
-__all__ = ["BIG", "FAST", "SMALL", "Measure", "core_luts", "figure_config"]
+__all__ = ["BIG", "BIG_AND_FULL", "FAST_AND_FULL", "SMALL", "Measure", "core_luts",
+           "figure_config"]
 
 Measure = Callable[[Design, Target], Implementation]
 """Places and routes a design with the seeds of this run."""
@@ -25,7 +26,10 @@ SMALL = _target("LFE5U-25F", "6", 25, Placer.STATIC)
 BIG = _target("LFE5U-85F", "6", 160)
 """A large one, slowest grade; the frequency is out of reach, so that nextpnr does all it can."""
 
-FAST = _target("LFE5UM5G-85F", "8", 200)
+BIG_AND_FULL = _target("LFE5U-85F", "6", 30, Placer.STATIC)
+"""The same with little room left: a frequency within reach, so that it is routed at all."""
+
+FAST_AND_FULL = _target("LFE5UM5G-85F", "8", 40, Placer.STATIC)
 """The same size in the fastest grade."""
 
 
@@ -42,4 +46,5 @@ def figure_config(result: Implementation) -> dict[str, object]:
     return {"config": result.name, **result.target.as_dict(), **result.usage.as_dict(),
             "seeds": [each.seed for each in result.routed],
             "fmax_mhz": [min(each.fmax_mhz.values()) for each in result.routed],
+            "unrouted": [each.seed for each in result.unrouted],
             "versions": result.versions}

@@ -13,6 +13,7 @@ from casemate.modes.xts import XtsCipher
 from casemate_sim.figures import Figure
 from casemate_sim.synthesis.flow import Design, design_of
 from casemate_sim.synthesis.pins import output_bits
+from casemate_sim.synthesis.report import verdict
 from fpga_common import BIG, Measure, core_luts, figure_config
 from peers import PEERS, FetchError, peer_design
 from rich.console import Console
@@ -40,17 +41,27 @@ def _peers(mirrors: Path | None) -> Iterator[tuple[str, Design, int, int | None]
 
 
 def figures(measure: Measure, mirrors: Path | None) -> Iterator[Figure]:
-    """Measure our data path, and every peer whose source can be fetched."""
+    """Measure our data path, and every peer whose source can be fetched.
+
+    The slower of our two directions stands for the data path beside the best of the peers.
+    """
+    own = [name for name, *_ in _own()]
+    rates: dict[str, float] = {}
     for name, design, outputs, interval in (*_own(), *_peers(mirrors)):
         result = measure(design, BIG)
         if result.slowest_mhz is None:
-            raise RuntimeError(f"{name}: {result.failure}")
+            raise RuntimeError(f"{name}: {verdict(result)}")
         luts = core_luts(result, outputs)
         details = figure_config(result) | {"cycles_per_block": interval}
         yield Figure(name=f"fpga.path.{name}.luts", value=luts, unit="LUT4", config=details)
         yield Figure(name=f"fpga.path.{name}.fmax_mhz", value=result.slowest_mhz, unit="MHz",
                      config=details)
         if interval is not None:
-            rate = _BLOCK_BITS * result.slowest_mhz / interval / 1000
+            rates[name] = round(_BLOCK_BITS * result.slowest_mhz / interval / luts, 3)
             yield Figure(name=f"fpga.path.{name}.gbit_per_s_per_kilolut", unit="Gbit/s",
-                         value=round(1000 * rate / luts, 3), config=details)
+                         value=rates[name], config=details)
+    slower = min(own, key=rates.__getitem__)
+    best_peer = max((rate for name, rate in rates.items() if name not in own), default=None)
+    yield Figure(name="fpga.ecp5_85f_6.gbit_per_s_per_klut", value=rates[slower], unit="Gbit/s",
+                 config={"config": slower, **BIG.as_dict()},
+                 target=None if best_peer is None else f">= {best_peer:g}")
