@@ -141,5 +141,5 @@ def peer_design(peer: Peer, mirror: Path | None = None) -> Design:
     except FetchError as error:
         raise FetchError(f"{peer.name}: {url} at {peer.commit[:12]} cannot be fetched: "
                          f"{error}") from None
-    return design_of(Foreign(peer), peer.name, {
+    return design_of(Foreign(peer), peer.name, tables=True, verilog={
         Path(file).name: (folder / Path(file).name).read_text() for file in peer.files})

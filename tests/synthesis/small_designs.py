@@ -1,8 +1,9 @@
-"""A component with one inside it: additions, registers and a memory; and one that delays."""
+"""Small designs: a component with one inside it, one that delays, one that looks up a table."""
 
-from amaranth import Module, Signal
+from amaranth import Array, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+from casemate.aes import field
 
 
 class Adder(wiring.Component):
@@ -50,4 +51,16 @@ class Delay(wiring.Component):
         delayed = Signal(8, reset_less=True)
         m.d.sync += delayed.eq(self.a)
         m.d.comb += self.late.eq(delayed)
+        return m
+
+
+class SubBytes(wiring.Component):
+    """The S-box of AES as a table of 256 words."""
+
+    def __init__(self) -> None:
+        super().__init__({"a": In(8), "substituted": Out(8)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += self.substituted.eq(Array(field.sbox())[self.a])
         return m

