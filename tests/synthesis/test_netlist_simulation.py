@@ -8,13 +8,14 @@ import random
 import re
 
 import pytest
-from amaranth import Module
+from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from casemate.aes.cipher import Direction, create_cipher
 from casemate.aes.key_schedule import KeyExpander
 from casemate.config import preset
+from casemate.rams import IN_BLOCK_RAM
 from casemate_sim.adversary import Outcome, plan, run_campaign, run_now
 from casemate_sim.adversary.native import NativeAdapter
 from casemate_sim.component import NativeComponent
@@ -28,17 +29,18 @@ from Crypto.Cipher import AES
 
 
 class Cipher(wiring.Component):
-    """Key expansion and an encrypting core of the smallest preset, for one key."""
+    """Key expansion and an encrypting core of a preset, for one key."""
 
-    def __init__(self):
+    def __init__(self, name="tiny"):
+        self._config = preset(name).data_cipher
         super().__init__({"key": In(stream.Signature(128)), "i": In(stream.Signature(128)),
-                          "o": Out(128)})
+                          "o": Out(128), "done": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.expander = expander = KeyExpander(aes_bits=128, tag=1)
         m.submodules.core = core = create_cipher(
-            preset("tiny").data_cipher, aes_bits=128, direction=Direction.ENCRYPT, keys=1, tag=1)
+            self._config, aes_bits=128, direction=Direction.ENCRYPT, keys=1, tag=1)
         made = expander.o.payload
         m.d.comb += [
             self.key.ready.eq(expander.i.ready), expander.i.valid.eq(self.key.valid),
@@ -46,14 +48,14 @@ class Cipher(wiring.Component):
             core.round_key.valid.eq(expander.o.valid), core.round_key.round.eq(made.round),
             core.round_key.value.eq(made.value), self.i.ready.eq(core.i.ready),
             core.i.valid.eq(self.i.valid), core.i.payload.block.eq(self.i.payload),
-            self.o.eq(core.o.payload.block),
+            self.o.eq(core.o.payload.block), self.done.eq(core.o.valid),
         ]
         return m
 
 
-def wrong_blocks(seed, transform=str):
+def wrong_blocks(seed, transform=str, name="tiny"):
     """Return how many of 64 blocks under 8 random keys come out otherwise than pycryptodome's."""
-    native = NativeComponent(Cipher(), netlist=True, transform=transform, optimise="-O0")
+    native = NativeComponent(Cipher(name), netlist=True, transform=transform, optimise="-O0")
     rng = random.Random(seed)
     wrong = 0
     for _ in range(8):
@@ -64,7 +66,9 @@ def wrong_blocks(seed, transform=str):
             block = rng.randbytes(16)
             native.step({"i_valid": 1, "i": int.from_bytes(block, "little")})
             expected = AES.new(key, AES.MODE_ECB).encrypt(block)
-            wrong += native.step({}, 30)["o"] != int.from_bytes(expected, "little")
+            outputs = [native.step({}) for _ in range(30)]
+            made = next((seen["o"] for seen in outputs if seen["done"]), None)
+            wrong += made != int.from_bytes(expected, "little")
     return wrong
 
 
@@ -78,6 +82,11 @@ def with_wrong_lut(netlist):
 
 def test_the_netlist_of_a_cipher_with_tables_in_block_ram_agrees_with_the_library(seed):
     assert wrong_blocks(seed) == 0
+
+
+@pytest.mark.verify
+def test_the_netlist_of_a_pipeline_agrees_with_the_library(seed):
+    assert wrong_blocks(seed, name="ecp5") == 0
 
 
 def test_one_wrong_lut_would_be_found(seed):
@@ -132,13 +141,72 @@ def test_no_address_pin_of_a_ram_in_luts_is_wired_to_a_constant():
     assert constant_address_pins(4, (1, 2, 3, 4)) == (4, 8)
 
 
+class LateTables(wiring.Component):
+    """Tables in block RAM that are read by two ports, with a register behind each, or a wire.
+
+    What the first port gives is used at once, too, if `shown`.
+    """
+
+    def __init__(self, words, shown=False):
+        self._words, self._shown = words, shown
+        super().__init__({"a": In(8), "b": In(8), "enable": In(1), "late_a": Out(16),
+                          "late_b": Out(16), "early": Out(16)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.words = words = Memory(shape=16, depth=256, init=self._words,
+                                            attrs=IN_BLOCK_RAM)
+        for address, late in ((self.a, self.late_a), (self.b, self.late_b)):
+            port = words.read_port()
+            behind = Signal(16, reset_less=True)
+            m.d.comb += [port.addr.eq(address), port.en.eq(self.enable), late.eq(behind)]
+            m.d.sync += behind.eq(port.data)
+            if self._shown and late is self.late_a:
+                m.d.comb += self.early.eq(port.data ^ self.b.replicate(2))
+        return m
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_registers_of_block_ram_do_what_those_behind_it_would(shown, seed):
+    rng = random.Random(seed)
+    table = [rng.getrandbits(16) for _ in range(256)]
+    native = NativeComponent(LateTables(table, shown), netlist=True, optimise="-O0")
+    read, late = (0, 0), (0, 0)
+    for cycle in range(300):
+        a, b, enable = rng.randrange(256), rng.randrange(256), rng.randrange(2)
+        seen = native.step({"a": a, "b": b, "enable": enable})
+        if cycle > 2:
+            assert (seen["late_a"], seen["late_b"]) == late
+            assert seen["early"] == (read[0] ^ b * 0x101 if shown else 0)
+        late = read
+        if enable:
+            read = table[a], table[b]
+
+
+@pytest.mark.parametrize(("shown", "modes"), [
+    (False, ["OUTREG", "OUTREG"]), (True, ["NOREG", "OUTREG"])])
+def test_a_register_moves_into_block_ram_if_nobody_else_reads_its_input(shown, modes):
+    with Tools() as tools:
+        netlist = synthesize(design_of(LateTables(range(256), shown), "tables"), ECP5, tools)
+    module = json.loads(netlist.read_text())["modules"]["top"]
+    ram, = (cell for cell in module["cells"].values() if cell["type"] == "DP16KD")
+    assert sorted(ram["parameters"][f"REGMODE_{port}"] for port in "AB") == modes
+    driven = {bit for cell in module["cells"].values() for pin, bits in cell["connections"].items()
+              if cell["port_directions"][pin] == "output" for bit in bits}
+    driven |= {bit for port in module["ports"].values() for bit in port["bits"]}
+    for cell in module["cells"].values():
+        for bits in cell["connections"].values():
+            assert {bit for bit in bits if isinstance(bit, int)} <= driven
+
+
 def block_ram(**changes):
     """Return a block RAM of rows as Yosys writes it into JSON, with other settings or pins."""
     settings = {"DATA_WIDTH_A": f"{36:032b}", "DATA_WIDTH_B": f"{36:032b}", "REGMODE_A": "NOREG",
                 "REGMODE_B": "NOREG", "CSDECODE_A": "0b000", "CSDECODE_B": "0b000",
                 "CLKAMUX": "CLKA", "CLKBMUX": "CLKB", "GSR": "DISABLED"}
     pins = {name: ["0"] for name in ("RSTA", "RSTB", "WEB", "CSA0", "CSA1", "CSA2", "CSB0", "CSB1",
-                                     "CSB2")} | {"WEA": ["1"], "CLKA": [2], "CLKB": [2]}
+                                     "CSB2")}
+    pins |= {name: ["1"] for name in ("OCEA", "OCEB", "WEA")} | {"CLKA": [2], "CLKB": [2]}
     return {"parameters": {key: changes.get(key, value) for key, value in settings.items()},
             "connections": {key: changes.get(key, value) for key, value in pins.items()}}
 
@@ -147,7 +215,9 @@ def test_a_block_ram_in_another_mode_has_no_model():
     check_block_ram("rows", block_ram())
     tables = {f"DATA_WIDTH_{port}": f"{18:032b}" for port in "AB"}
     check_block_ram("tables", block_ram(**tables, WEA=["0"]))
-    for changes, reason in ((tables, "WEA is used"), ({"REGMODE_B": "OUTREG"}, "REGMODE_B"),
+    for changes, reason in ((tables, "WEA is used"),
+                            ({"REGMODE_B": "OUTREG"}, "rows go through output registers"),
+                            (tables | {"REGMODE_B": "OUTREG", "OCEB": ["0"]}, "OCEB is used"),
                             ({"DATA_WIDTH_A": f"{18:032b}"}, "18 and 36 bits"),
                             ({"RSTB": [7]}, "RSTB is used"), ({"CLKB": [3]}, "two clocks")):
         with pytest.raises(ToolError, match=f"block RAM odd has no model: .*{reason}"):

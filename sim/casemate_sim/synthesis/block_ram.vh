@@ -1,7 +1,8 @@
   // Body of Yosys's module DP16KD, which has ports and parameters only: the two modes that its
   // mapping uses for this hardware, see `mapped.py`, which refuses others. Either 512 rows of 36
   // bits, which port A writes by bytes of 9 and port B reads, or tables that both ports read, of 9
-  // or 18 bits. Both clocks are one. Outputs begin with 0, and stay while a port is not enabled.
+  // or 18 bits, through the output registers or not. Both clocks are one. Outputs begin with 0, and
+  // stay while a port is not enabled.
 
   reg [17:0] content [0:1023];
 
@@ -21,11 +22,13 @@
   wire [9:0] row_a = {ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4};
   wire [9:0] row_b = {ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4};
 
-  reg [17:0] out_a = 0, out_b = 0;
+  reg [17:0] out_a = 0, out_b = 0, late_a = 0, late_b = 0;
+  always @(posedge CLKA) late_a <= out_a;
+  always @(posedge CLKB) late_b <= out_b;
   assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5,
-          DOA4, DOA3, DOA2, DOA1, DOA0} = out_a;
+          DOA4, DOA3, DOA2, DOA1, DOA0} = REGMODE_A == "OUTREG" ? late_a : out_a;
   assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5,
-          DOB4, DOB3, DOB2, DOB1, DOB0} = out_b;
+          DOB4, DOB3, DOB2, DOB1, DOB0} = REGMODE_B == "OUTREG" ? late_b : out_b;
 
   generate
     if (DATA_WIDTH_A == 36) begin : rows

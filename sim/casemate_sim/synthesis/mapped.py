@@ -30,7 +30,7 @@ SOURCES = tuple(source_files(Path(__file__).parent, suffixes=(".py", ".vh")))
 _BLOCK_RAM = Path(__file__).with_name("block_ram.vh")
 
 _SETTINGS = {
-    "REGMODE_A": "NOREG", "REGMODE_B": "NOREG", "CSDECODE_A": "0b000", "CSDECODE_B": "0b000",
+    "CSDECODE_A": "0b000", "CSDECODE_B": "0b000",
     "CLKAMUX": "CLKA", "CLKBMUX": "CLKB", "GSR": "DISABLED"}
 _UNUSED = ("RSTA", "RSTB", "WEB", *(f"CS{port}{bit}" for port in "AB" for bit in range(3)))
 _ROWS, _TABLES = 36, (9, 18)
@@ -48,10 +48,14 @@ def check_block_ram(name: str, cell: Mapping[str, Any]) -> None:
     wrong = [f"{key} is {settings.get(key)}" for key, value in _SETTINGS.items()
              if settings.get(key) != value]
     wrong += [f"{pin} is used" for pin in _UNUSED if pins[pin] != ["0"]]
+    wrong += [f"OCE{port} is used" for port in "AB"
+              if settings[f"REGMODE_{port}"] == "OUTREG" and pins[f"OCE{port}"] != ["1"]]
     widths = [int(settings[f"DATA_WIDTH_{port}"], 2) for port in "AB"]
     if widths == [_ROWS, _ROWS]:
         if pins["CLKA"] != pins["CLKB"]:
             wrong.append("its ports have two clocks")
+        if {settings["REGMODE_A"], settings["REGMODE_B"]} != {"NOREG"}:
+            wrong.append("its rows go through output registers")
     elif not set(widths) <= set(_TABLES):
         wrong.append(f"its ports have {widths[0]} and {widths[1]} bits")
     elif pins["WEA"] != ["0"]:
