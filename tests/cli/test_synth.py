@@ -43,7 +43,8 @@ def test_figures_as_table_json_and_picture(synth, tmp_path):
     assert content["schema"] == "casemate.synth/1"
     assert content["config"]["parameters"]["tree"] is not None
     assert content["target"] == {"device": "LFE5U-25F", "package": "CABGA256", "speed_grade": "6",
-                                 "frequency_mhz": 110.0, "placer": "heap", "iterations": 150}
+                                 "frequency_mhz": 110.0, "placer": "heap", "iterations": 150,
+                                 "ram_registers": False}
     assert content["components"]["engine"]["registers"] == 8
     assert content["usage"]["registers"]["available"] == 24_288
     assert content["seeds"]["1"]["clk"] == content["fmax_mhz"]["clk"]

@@ -40,3 +40,9 @@ def test_the_placer_is_told_to_nextpnr_and_is_in_the_report(placer):
                     frequency_mhz=25.0, placer=placer)
     assert target.options[-2:] == ("--placer", placer.value)
     assert target.as_dict()["placer"] == placer.value
+
+
+def test_registers_of_block_ram_are_refused_where_there_are_none():
+    with pytest.raises(DeviceError, match="the block RAM of GW2AR-18 has no registers"):
+        Target(device=DEVICES["GW2AR-18"], package="QN88", grade="C8/I7", frequency_mhz=50.0,
+               ram_registers=True)

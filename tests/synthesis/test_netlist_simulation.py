@@ -183,11 +183,13 @@ def test_registers_of_block_ram_do_what_those_behind_it_would(shown, seed):
             read = table[a], table[b]
 
 
-@pytest.mark.parametrize(("shown", "modes"), [
-    (False, ["OUTREG", "OUTREG"]), (True, ["NOREG", "OUTREG"])])
-def test_a_register_moves_into_block_ram_if_nobody_else_reads_its_input(shown, modes):
+@pytest.mark.parametrize(("asked", "shown", "modes"), [
+    (True, False, ["OUTREG", "OUTREG"]), (True, True, ["NOREG", "OUTREG"]),
+    (False, False, ["NOREG", "NOREG"])])
+def test_a_register_moves_into_block_ram_if_nobody_else_reads_its_input(asked, shown, modes):
     with Tools() as tools:
-        netlist = synthesize(design_of(LateTables(range(256), shown), "tables"), ECP5, tools)
+        netlist = synthesize(design_of(LateTables(range(256), shown), "tables"), ECP5, tools,
+                             ram_registers=asked)
     module = json.loads(netlist.read_text())["modules"]["top"]
     ram, = (cell for cell in module["cells"].values() if cell["type"] == "DP16KD")
     assert sorted(ram["parameters"][f"REGMODE_{port}"] for port in "AB") == modes

@@ -49,6 +49,9 @@ def synth(
         rich_help_panel=_PLACEMENT)] = 1,
     first_seed: Annotated[int, typer.Option(
         min=1, metavar="N", help="The first of the seeds.", rich_help_panel=_PLACEMENT)] = 1,
+    ram_registers: Annotated[bool, typer.Option(
+        "--ram-registers", help="Move registers behind block RAM into it: fewer wires, where a "
+        "device is nearly full.", rich_help_panel=_PLACEMENT)] = False,
     iterations: Annotated[int, typer.Option(
         min=1, metavar="N", help="Iterations of nextpnr's router2 after which a placement is given "
         "up.", rich_help_panel=_PLACEMENT)] = ITERATIONS,
@@ -84,7 +87,7 @@ def synth(
     chip = find_device(device)
     target = Target(device=chip, package=package or chip.packages[0],
                     grade=grade or chip.grades[0], frequency_mhz=frequency, placer=placer,
-                    iterations=iterations)
+                    iterations=iterations, ram_registers=ram_registers)
     limits = None if budget is None else load_budget(budget, engine.name, mode.value)
     check_result(json)
     check_plot(plot)

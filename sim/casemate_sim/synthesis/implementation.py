@@ -161,7 +161,7 @@ def implement(design: Design, target: Target, seeds: Sequence[int], *, jobs: int
     family = target.device.family
     with Tools() as tools:
         tell("synthesis")
-        path = synthesize(design, family, tools)
+        path = synthesize(design, family, tools, ram_registers=target.ram_registers)
         content: Mapping[str, Any] = json.loads(path.read_text())
         netlist = Netlist(content, family)
         result = Implementation(design.name, target, netlist.usage, netlist.components())

@@ -1,7 +1,7 @@
 """A component as the netlist that synthesis makes of it for an ECP5, in Verilog that simulates.
 
-The netlist is that of ``casemate synth``. Its cells are those of Yosys's own models, but for block
-RAM, of which Yosys has none: ``block_ram.vh``.
+The netlist is that of ``casemate synth --ram-registers``. Its cells are those of Yosys's own
+models, but for block RAM, of which Yosys has none: ``block_ram.vh``.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def mapped_verilog(component: wiring.Component, *, name: str) -> str:
 
     design = Design(name, flat_rtlil(FlatPorts(component), name="top"))
     with Tools() as tools, tempfile.TemporaryDirectory() as folder:
-        netlist = synthesize(design, ECP5, tools)
+        netlist = synthesize(design, ECP5, tools, ram_registers=True)
         for cell_name, cell in json.loads(netlist.read_text())["modules"]["top"]["cells"].items():
             if cell["type"] == "DP16KD":
                 check_block_ram(cell_name, cell)
