@@ -1,6 +1,7 @@
 """What the benches of placed and routed designs share."""
 
 from collections.abc import Callable
+from typing import Any
 
 from casemate_sim.synthesis.devices import Placer, Target, find_device
 from casemate_sim.synthesis.flow import Design
@@ -14,22 +15,23 @@ Measure = Callable[[Design, Target], Implementation]
 """Places and routes a design with the seeds of this run."""
 
 
-def _target(device: str, grade: str, frequency_mhz: float,
-            placer: Placer = Placer.HEAP) -> Target:
+def _target(device: str, grade: str, frequency_mhz: float, **how: Any) -> Target:
     return Target(device=find_device(device), package="CABGA381", grade=grade,
-                  frequency_mhz=frequency_mhz, placer=placer)
+                  frequency_mhz=frequency_mhz, **how)
 
 
-SMALL = _target("LFE5U-25F", "6", 25, Placer.STATIC)
+SMALL = _target("LFE5U-25F", "6", 25, placer=Placer.STATIC)
 """A small device, for learners, which an engine nearly fills."""
 
 BIG = _target("LFE5U-85F", "6", 160)
 """A large one, slowest grade; the frequency is out of reach, so that nextpnr does all it can."""
 
-BIG_AND_FULL = _target("LFE5U-85F", "6", 30, Placer.STATIC)
-"""The same with little room left: a frequency within reach, so that it is routed at all."""
+_FULL = {"placer": Placer.STATIC, "ram_registers": True, "timing_driven": False}
 
-FAST_AND_FULL = _target("LFE5UM5G-85F", "8", 40, Placer.STATIC)
+BIG_AND_FULL = _target("LFE5U-85F", "6", 12, **_FULL)
+"""The same for what leaves little room: it must be routed before it can be fast."""
+
+FAST_AND_FULL = _target("LFE5UM5G-85F", "8", 12, **_FULL)
 """The same size in the fastest grade."""
 
 

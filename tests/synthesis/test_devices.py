@@ -34,6 +34,13 @@ def test_where_a_clock_pin_is_known_router2_routes_from_there():
     assert not other.files and "--router" not in other.options
 
 
+def test_nextpnr_is_told_to_leave_timing_alone():
+    target = Target(device=DEVICES["LFE5U-25F"], package="CABGA256", grade="6",
+                    frequency_mhz=25.0, timing_driven=False)
+    assert target.options[-1] == "--no-tmdriv"
+    assert target.as_dict()["timing_driven"] is False
+
+
 @pytest.mark.parametrize("placer", Placer)
 def test_the_placer_is_told_to_nextpnr_and_is_in_the_report(placer):
     target = Target(device=DEVICES["LFE5U-25F"], package="CABGA256", grade="6",

@@ -235,6 +235,8 @@ class Target:
     ram_registers:
         Registers behind block RAM are moved into it: fewer wires, but one long way for the placer
         where there were two short ones.
+    timing_driven:
+        Long ways are made shorter at the cost of others. False: all wires together are short.
 
     Raises
     ------
@@ -249,6 +251,7 @@ class Target:
     placer: Placer = Placer.HEAP
     iterations: int = ITERATIONS
     ram_registers: bool = False
+    timing_driven: bool = True
 
     def __post_init__(self) -> None:
         for what, value, allowed in (("package", self.package, self.device.packages),
@@ -270,7 +273,7 @@ class Target:
         """
         return (*(option.format(package=self.package, grade=self.grade)
                   for option in self.device.options), "--freq", f"{self.frequency_mhz:g}",
-                "--placer", self.placer.value,
+                "--placer", self.placer.value, *(() if self.timing_driven else ("--no-tmdriv",)),
                 *(("--router", ROUTER, "--lpf", _CLOCK_FILE, "--lpf-allow-unconstrained")
                   if self.package in self.device.clock_pins else ()))
 
@@ -291,4 +294,5 @@ class Target:
         """Return plain JSON values."""
         return {"device": self.device.name, "package": self.package, "speed_grade": self.grade,
                 "frequency_mhz": self.frequency_mhz, "placer": self.placer.value,
-                "iterations": self.iterations, "ram_registers": self.ram_registers}
+                "iterations": self.iterations, "ram_registers": self.ram_registers,
+                "timing_driven": self.timing_driven}
