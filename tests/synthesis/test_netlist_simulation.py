@@ -144,13 +144,14 @@ def test_no_address_pin_of_a_ram_in_luts_is_wired_to_a_constant():
 class LateTables(wiring.Component):
     """Tables in block RAM that are read by two ports, with a register behind each, or a wire.
 
-    What the first port gives is used at once, too, if `shown`.
+    What the first port gives is used elsewhere, too: ``"at once"``, or by a register that is
+    ``"enabled"`` now and then.
     """
 
-    def __init__(self, words, shown=False):
-        self._words, self._shown = words, shown
+    def __init__(self, words, elsewhere=None):
+        self._words, self._elsewhere = words, elsewhere
         super().__init__({"a": In(8), "b": In(8), "enable": In(1), "late_a": Out(16),
-                          "late_b": Out(16), "early": Out(16)})
+                          "late_b": Out(16), "other": Out(16)})
 
     def elaborate(self, platform):
         m = Module()
@@ -161,34 +162,39 @@ class LateTables(wiring.Component):
             behind = Signal(16, reset_less=True)
             m.d.comb += [port.addr.eq(address), port.en.eq(self.enable), late.eq(behind)]
             m.d.sync += behind.eq(port.data)
-            if self._shown and late is self.late_a:
-                m.d.comb += self.early.eq(port.data ^ self.b.replicate(2))
+            if late is self.late_a and self._elsewhere == "at once":
+                m.d.comb += self.other.eq(port.data ^ self.b.replicate(2))
+            if late is self.late_a and self._elsewhere == "enabled":
+                with m.If(self.enable):
+                    m.d.sync += self.other.eq(port.data)
         return m
 
 
-@pytest.mark.parametrize("shown", [False, True])
-def test_registers_of_block_ram_do_what_those_behind_it_would(shown, seed):
+@pytest.mark.parametrize("elsewhere", [None, "at once", "enabled"])
+def test_registers_of_block_ram_do_what_those_behind_it_would(elsewhere, seed):
     rng = random.Random(seed)
     table = [rng.getrandbits(16) for _ in range(256)]
-    native = NativeComponent(LateTables(table, shown), netlist=True, optimise="-O0")
-    read, late = (0, 0), (0, 0)
+    native = NativeComponent(LateTables(table, elsewhere), netlist=True, optimise="-O0")
+    read, late, kept = (0, 0), (0, 0), 0
     for cycle in range(300):
         a, b, enable = rng.randrange(256), rng.randrange(256), rng.randrange(2)
         seen = native.step({"a": a, "b": b, "enable": enable})
         if cycle > 2:
             assert (seen["late_a"], seen["late_b"]) == late
-            assert seen["early"] == (read[0] ^ b * 0x101 if shown else 0)
+            assert seen["other"] == {
+                None: 0, "at once": read[0] ^ b * 0x101, "enabled": kept}[elsewhere]
         late = read
         if enable:
+            kept = read[0]
             read = table[a], table[b]
 
 
-@pytest.mark.parametrize(("asked", "shown", "modes"), [
-    (True, False, ["OUTREG", "OUTREG"]), (True, True, ["NOREG", "OUTREG"]),
-    (False, False, ["NOREG", "NOREG"])])
-def test_a_register_moves_into_block_ram_if_nobody_else_reads_its_input(asked, shown, modes):
+@pytest.mark.parametrize(("asked", "elsewhere", "modes"), [
+    (True, None, ["OUTREG", "OUTREG"]), (True, "at once", ["NOREG", "OUTREG"]),
+    (True, "enabled", ["NOREG", "OUTREG"]), (False, None, ["NOREG", "NOREG"])])
+def test_a_register_moves_into_block_ram_if_nobody_else_reads_its_input(asked, elsewhere, modes):
     with Tools() as tools:
-        netlist = synthesize(design_of(LateTables(range(256), shown), "tables"), ECP5, tools,
+        netlist = synthesize(design_of(LateTables(range(256), elsewhere), "tables"), ECP5, tools,
                              ram_registers=asked)
     module = json.loads(netlist.read_text())["modules"]["top"]
     ram, = (cell for cell in module["cells"].values() if cell["type"] == "DP16KD")

@@ -20,8 +20,8 @@ _WHOLE_ROWS = 36  # both ports in one
 def use_output_registers(top: dict[str, Any]) -> int:
     """Move registers into the block RAMs of a netlist; return how many.
 
-    That of an output port is used if plain registers with its clock are all that the port leads
-    to. The netlist does the same in every cycle.
+    That of an output port is used if each of its bits leads to one plain register with its clock,
+    and nowhere else. The netlist does the same in every cycle.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def use_output_registers(top: dict[str, Any]) -> int:
         A module of Yosys's JSON with cells of an ECP5, which is changed.
     """
     cells: dict[str, Any] = top["cells"]
-    readers: dict[int, list[str | None]] = defaultdict(list)
+    readers: dict[int, list[str | None]] = defaultdict(list)  # inputs of registers have names
     for name, cell in cells.items():
         for pin, bits in cell["connections"].items():
             if cell["port_directions"][pin] == "input":
@@ -39,18 +39,17 @@ def use_output_registers(top: dict[str, Any]) -> int:
         for bit in port["bits"]:
             readers[bit].append(None)
 
-    moved: dict[int, int] = {}  # the output of a register, by that of the RAM
+    moved = set()  # the RAMs' outputs
     for ram in [cell for cell in cells.values() if cell["type"] == "DP16KD"]:
         for port in "AB":
-            registers = {pin: list(_registers(ram, bit, readers, cells, port))
-                         for pin, bit in _outputs(ram, port) if readers[bit]}
-            if not registers or any(len(found) != 1 for found in registers.values()):
+            used = {pin: readers[bit] for pin, bit in _outputs(ram, port) if readers[bit]}
+            if not used or any(len(found) != 1 or not _only_delays(cells.get(found[0]), ram, port)
+                               for found in used.values()):
                 continue
             ram["parameters"][f"REGMODE_{port}"] = "OUTREG"
-            for pin, (name,) in registers.items():
-                before, = ram["connections"][pin]
+            for pin, (name,) in used.items():
+                moved.update(ram["connections"][pin])
                 ram["connections"][pin] = cells.pop(name)["connections"]["Q"]
-                moved[before], = ram["connections"][pin]
     # What the RAM's output was called is nowhere any more.
     for net in top["netnames"].values():
         net["bits"] = ["x" if bit in moved else bit for bit in net["bits"]]
@@ -68,15 +67,9 @@ def _outputs(ram: dict[str, Any], port: str) -> Iterator[tuple[str, int]]:
                 yield pin, bits[0]
 
 
-def _registers(ram: dict[str, Any], bit: int, readers: dict[int, list[str | None]],
-               cells: dict[str, Any], port: str) -> Iterator[str]:
-    """Yield the plain registers that an output leads to; one that leads elsewhere has none."""
-    if None in readers[bit]:
-        return
-    for name in readers[bit]:
-        assert name is not None
-        cell = cells[name]
-        if (cell["type"] == "TRELLIS_FF" and cell["connections"]["LSR"] == ["0"]
-                and cell["connections"]["CLK"] == ram["connections"][f"CLK{port}"]
-                and all(cell["parameters"][key] == value for key, value in _PLAIN.items())):
-            yield name
+def _only_delays(cell: dict[str, Any] | None, ram: dict[str, Any], port: str) -> bool:
+    """Return whether a cell, if it is one, is a plain register with the clock of a port."""
+    return (cell is not None and cell["type"] == "TRELLIS_FF"
+            and cell["connections"]["LSR"] == ["0"]
+            and cell["connections"]["CLK"] == ram["connections"][f"CLK{port}"]
+            and all(cell["parameters"][key] == value for key, value in _PLAIN.items()))
