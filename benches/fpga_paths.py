@@ -5,6 +5,7 @@ keys of eight keys and the tweaks of 32 lines; the others hold one key.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from casemate.aes.cipher import Direction
@@ -45,9 +46,9 @@ def figures(measure: Measure, mirrors: Path | None) -> Iterator[Figure]:
 
     The slower of our two directions stands for the data path beside the best of the peers.
     """
-    own = [name for name, *_ in _own()]
-    rates: dict[str, float] = {}
-    for name, design, outputs, interval in (*_own(), *_peers(mirrors)):
+    own = list(_own())
+    rates: dict[str, Figure] = {}
+    for name, design, outputs, interval in (*own, *_peers(mirrors)):
         result = measure(design, BIG)
         if result.slowest_mhz is None:
             raise RuntimeError(f"{name}: {verdict(result)}")
@@ -57,11 +58,11 @@ def figures(measure: Measure, mirrors: Path | None) -> Iterator[Figure]:
         yield Figure(name=f"fpga.path.{name}.fmax_mhz", value=result.slowest_mhz, unit="MHz",
                      config=details)
         if interval is not None:
-            rates[name] = round(_BLOCK_BITS * result.slowest_mhz / interval / luts, 3)
-            yield Figure(name=f"fpga.path.{name}.gbit_per_s_per_kilolut", unit="Gbit/s",
-                         value=rates[name], config=details)
-    slower = min(own, key=rates.__getitem__)
-    best_peer = max((rate for name, rate in rates.items() if name not in own), default=None)
-    yield Figure(name="fpga.ecp5_85f_6.gbit_per_s_per_klut", value=rates[slower], unit="Gbit/s",
-                 config={"config": slower, **BIG.as_dict()},
-                 target=None if best_peer is None else f">= {best_peer:g}")
+            rates[name] = Figure(
+                name=f"fpga.path.{name}.gbit_per_s_per_kilolut", unit="Gbit/s", config=details,
+                value=round(_BLOCK_BITS * result.slowest_mhz / interval / luts, 3))
+            yield rates[name]
+    slower = min((rates.pop(name) for name, *_ in own), key=lambda rate: rate.value)
+    best_peer = max((rate.value for rate in rates.values()), default=None)
+    yield replace(slower, name="fpga.ecp5_85f_6.gbit_per_s_per_klut",
+                  target=None if best_peer is None else f">= {best_peer:g}")

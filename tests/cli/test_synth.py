@@ -53,6 +53,17 @@ def test_figures_as_table_json_and_picture(synth, tmp_path):
     assert "Area by component" in picture.read_text()
 
 
+def test_no_placement_that_is_routed_is_a_failure(synth):
+    """One iteration of router2 is too few, even for a counter."""
+    result = synth("--config", "tiny", "--device", "LFE5U-25F", "--package", "CABGA381",
+                   "--iterations", "1", "--no-timing", "--json", "-")
+    assert result.exit_code == 1
+    content = json.loads(result.stdout)
+    assert (content["fits"], content["seeds"], list(content["unrouted"])) == (True, {}, ["1"])
+    assert content["target"]["timing_driven"] is False
+    assert "not routed after 1 iterations: seed 1" in result.stderr
+
+
 def test_synthesis_only(synth):
     result = synth("--config", "tiny", "--mode", "xts", "--seeds", "0", "--json", "-")
     assert result.exit_code == 0, result.stderr

@@ -52,9 +52,9 @@ def synth(
     ram_registers: Annotated[bool, typer.Option(
         "--ram-registers", help="Move registers behind block RAM into it: fewer wires, where a "
         "device is nearly full.", rich_help_panel=_PLACEMENT)] = False,
-    timing_driven: Annotated[bool, typer.Option(
-        "--timing/--no-timing", help="Shorten what is slow, at the cost of other wires; or all "
-        "wires, where a device is too full for that.", rich_help_panel=_PLACEMENT)] = True,
+    no_timing: Annotated[bool, typer.Option(
+        "--no-timing", help="Shorten all wires, not those of slow paths at the cost of others: "
+        "where a device is nearly full.", rich_help_panel=_PLACEMENT)] = False,
     iterations: Annotated[int, typer.Option(
         min=1, metavar="N", help="Iterations of nextpnr's router2 after which a placement is given "
         "up.", rich_help_panel=_PLACEMENT)] = ITERATIONS,
@@ -91,7 +91,7 @@ def synth(
     target = Target(device=chip, package=package or chip.packages[0],
                     grade=grade or chip.grades[0], frequency_mhz=frequency, placer=placer,
                     iterations=iterations, ram_registers=ram_registers,
-                    timing_driven=timing_driven)
+                    timing_driven=not no_timing)
     limits = None if budget is None else load_budget(budget, engine.name, mode.value)
     check_result(json)
     check_plot(plot)
