@@ -11,6 +11,7 @@ from threading import Thread
 
 import pytest
 from casemate_sim.board import selftest
+from casemate_sim.board.build import BuildReport
 from casemate_sim.board.config import BoardConfig
 from casemate_sim.board.selftest import LAST_STEP, STEPS
 from casemate_sim.board.simulation import BoardSimulation, pseudo_terminal, served, simulated
@@ -140,6 +141,19 @@ def test_another_bitstream(casemate, quick: BoardSimulation) -> None:
 def test_options_that_make_no_sense(casemate, arguments: tuple[str, ...], message: str) -> None:
     result = casemate("board", *arguments)
     assert result.exit_code == 2 and message in result.stderr
+
+
+@pytest.mark.parametrize(("reached", "code"), [(14.9, 1), (15.1, 0)])
+def test_a_report_may_lie_beside_the_folder_that_is_made(
+        casemate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reached: float,
+        code: int) -> None:
+    made = BuildReport(bitstream="top.bit", sha256="0" * 64, seed=1, clocks={"clk": (15, reached)},
+                       utilisation={}, versions={}, seconds=1, cpu_seconds=1)
+    monkeypatch.setattr("casemate_sim.board.build.build_bitstream", lambda *_, **__: made)
+    monkeypatch.chdir(tmp_path)
+    result = casemate("board", "build", "ulx3s_85f", "--json", "build/report.json")
+    assert result.exit_code == code
+    assert json.loads(Path("build/report.json").read_text())["meets_timing"] is (code == 0)
 
 
 @pytest.mark.verify

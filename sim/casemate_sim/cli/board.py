@@ -94,6 +94,7 @@ def build(
     kind, chosen = BOARDS[board], _board_config(config, fuses)
     folder = output or Path("build") / board
     check_directory(folder, "--output")
+    folder.mkdir(parents=True, exist_ok=True)  # what --json names may lie in it, or beside it
     check_result(json)
     with _status("elaboration") as status:
         report = build_bitstream(OnBoard(BoardTop(chosen), kind), kind, folder, seed=seed,
