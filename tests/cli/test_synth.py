@@ -44,7 +44,7 @@ def test_figures_as_table_json_and_picture(synth, tmp_path):
     assert content["config"]["parameters"]["tree"] is not None
     assert content["target"] == {"device": "LFE5U-25F", "package": "CABGA256", "speed_grade": "6",
                                  "frequency_mhz": 110.0, "placer": "heap", "iterations": 150,
-                                 "ram_registers": False, "timing_driven": True}
+                                 "ram_registers": False, "timing_driven": True, "room": 0}
     assert content["components"]["engine"]["registers"] == 8
     assert content["usage"]["registers"]["available"] == 24_288
     assert content["seeds"]["1"]["clk"] == content["fmax_mhz"]["clk"]

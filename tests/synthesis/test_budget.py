@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from casemate_sim.synthesis.budget import Budget, BudgetError, load_budget
 from casemate_sim.synthesis.devices import DEVICES, Target
-from casemate_sim.synthesis.flow import Routed
 from casemate_sim.synthesis.implementation import Implementation
+from casemate_sim.synthesis.routing import Routed
 from casemate_sim.synthesis.usage import Usage
 
 TARGET = Target(device=DEVICES["LFE5U-25F"], package="CABGA256", grade="6", frequency_mhz=100.0)

@@ -29,16 +29,23 @@ def test_where_a_clock_pin_is_known_router2_routes_from_there():
                            frequency_mhz=25.0) for package in ("CABGA381", "CABGA256"))
     assert known.files == {"clock.lpf": 'LOCATE COMP "clk" SITE "G2";\n'
                                         'IOBUF PORT "clk" IO_TYPE=LVCMOS33;\n'}
-    assert known.options[-5:] == ("--router", "router2", "--lpf", "clock.lpf",
-                                  "--lpf-allow-unconstrained")
+    assert known.options[-3:] == ("--lpf", "clock.lpf", "--lpf-allow-unconstrained")
+    assert known.routing_options[-2:] == ("--router", "router2")
     assert not other.files and "--router" not in other.options
 
 
 def test_nextpnr_is_told_to_leave_timing_alone():
     target = Target(device=DEVICES["LFE5U-25F"], package="CABGA256", grade="6",
                     frequency_mhz=25.0, timing_driven=False)
-    assert target.options[-1] == "--no-tmdriv"
+    assert target.routing_options[-1] == "--no-tmdriv"
     assert target.as_dict()["timing_driven"] is False
+
+
+def test_room_needs_the_router_that_tells_what_is_crowded():
+    with pytest.raises(DeviceError, match="room needs router2, which does not route LFE5U-25F in "
+                                          "package CABGA256"):
+        Target(device=DEVICES["LFE5U-25F"], package="CABGA256", grade="6", frequency_mhz=25.0,
+               room=1)
 
 
 @pytest.mark.parametrize("placer", Placer)

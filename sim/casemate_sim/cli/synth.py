@@ -55,6 +55,10 @@ def synth(
     no_timing: Annotated[bool, typer.Option(
         "--no-timing", help="Shorten all wires, not those of slow paths at the cost of others: "
         "where a device is nearly full.", rich_help_panel=_PLACEMENT)] = False,
+    room: Annotated[int, typer.Option(
+        min=0, metavar="LUTS", help="Place twice, the second time with so many LUTs kept free "
+        "around nets that were crowded: where a device is nearly full.",
+        rich_help_panel=_PLACEMENT)] = 0,
     iterations: Annotated[int, typer.Option(
         min=1, metavar="N", help="Iterations of nextpnr's router2 after which a placement is given "
         "up.", rich_help_panel=_PLACEMENT)] = ITERATIONS,
@@ -91,7 +95,7 @@ def synth(
     target = Target(device=chip, package=package or chip.packages[0],
                     grade=grade or chip.grades[0], frequency_mhz=frequency, placer=placer,
                     iterations=iterations, ram_registers=ram_registers,
-                    timing_driven=not no_timing)
+                    timing_driven=not no_timing, room=room)
     limits = None if budget is None else load_budget(budget, engine.name, mode.value)
     check_result(json)
     check_plot(plot)

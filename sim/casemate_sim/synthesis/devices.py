@@ -237,11 +237,14 @@ class Target:
         where there were two short ones.
     timing_driven:
         Long ways are made shorter at the cost of others. False: all wires together are short.
+    room:
+        LUTs that are kept free around nets that were crowded in a first placement.
 
     Raises
     ------
     DeviceError
-        If the chip does not come like that, or the frequency is not above 0.
+        If the chip does not come like that, the frequency is not above 0, or an option is not
+        possible for it.
     """
 
     device: Device
@@ -252,6 +255,7 @@ class Target:
     iterations: int = ITERATIONS
     ram_registers: bool = False
     timing_driven: bool = True
+    room: int = 0
 
     def __post_init__(self) -> None:
         for what, value, allowed in (("package", self.package, self.device.packages),
@@ -263,24 +267,36 @@ class Target:
             raise DeviceError(f"a target frequency is above 0, not {self.frequency_mhz} MHz")
         if self.ram_registers and self.device.family.use_ram_registers is None:
             raise DeviceError(f"the block RAM of {self.device.name} has no registers that are used")
+        if self.room and not self._clock_pin:
+            raise DeviceError(f"room needs {ROUTER}, which does not route {self.device.name} in "
+                              f"package {self.package}")
+
+    @property
+    def _clock_pin(self) -> str | None:
+        """A pin from which router2 reaches the clock network: it does not from any."""
+        return self.device.clock_pins.get(self.package)
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Options of nextpnr.
+        """Options of nextpnr that place and route."""
+        return (*self.routing_options, "--placer", self.placer.value,
+                *(("--lpf", _CLOCK_FILE, "--lpf-allow-unconstrained") if self._clock_pin else ()))
 
-        Its router2 is the one that ends in an engine that nearly fills a device, but does not reach
-        the clock network from any pin.
+    @property
+    def routing_options(self) -> tuple[str, ...]:
+        """Options of nextpnr that route what is placed.
+
+        Its router2 is the one that ends in an engine that nearly fills a device.
         """
         return (*(option.format(package=self.package, grade=self.grade)
                   for option in self.device.options), "--freq", f"{self.frequency_mhz:g}",
-                "--placer", self.placer.value, *(() if self.timing_driven else ("--no-tmdriv",)),
-                *(("--router", ROUTER, "--lpf", _CLOCK_FILE, "--lpf-allow-unconstrained")
-                  if self.package in self.device.clock_pins else ()))
+                *(() if self.timing_driven else ("--no-tmdriv",)),
+                *(("--router", ROUTER) if self._clock_pin else ()))
 
     @property
     def files(self) -> Mapping[str, str]:
         """What the options refer to, by name."""
-        pin = self.device.clock_pins.get(self.package)
+        pin = self._clock_pin
         return self.device.files if pin is None else {
             **self.device.files, _CLOCK_FILE: f'LOCATE COMP "clk" SITE "{pin}";\n'
             'IOBUF PORT "clk" IO_TYPE=LVCMOS33;\n'}
@@ -295,4 +311,4 @@ class Target:
         return {"device": self.device.name, "package": self.package, "speed_grade": self.grade,
                 "frequency_mhz": self.frequency_mhz, "placer": self.placer.value,
                 "iterations": self.iterations, "ram_registers": self.ram_registers,
-                "timing_driven": self.timing_driven}
+                "timing_driven": self.timing_driven, "room": self.room}

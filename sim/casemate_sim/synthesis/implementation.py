@@ -16,8 +16,9 @@ from casemate_sim.build import HARDWARE, cached, digest_of, source_files
 from casemate_sim.toolchain import package_versions
 
 from .devices import Target
-from .flow import Design, Routed, Unrouted, design_of, route_seeds, synthesize
+from .flow import Design, design_of, synthesize
 from .netlist import Netlist
+from .routing import Routed, Unrouted, route_seeds
 from .sources import SourceLines
 from .timing import CriticalPath, critical_paths
 from .tools import DoesNotFitError, Tools, tool_versions
@@ -173,7 +174,7 @@ def implement(design: Design, target: Target, seeds: Sequence[int], *, jobs: int
                 for name in missing)
             return result
         try:
-            for placement in route_seeds(design, path, target, seeds, tools, jobs=jobs,
+            for placement in route_seeds(design.name, path, target, seeds, tools, jobs=jobs,
                                          tell=tell):
                 if isinstance(placement, Unrouted):
                     result.unrouted.append(placement)
