@@ -74,7 +74,7 @@ def mix(m: Module, state: Value, *, inverse: bool) -> Value:
     first = (14, 11, 13, 9) if inverse else (2, 3, 1, 1)
     mixed = Signal(128)
     m.d.comb += mixed.eq(Cat(
-        reduce(xor, (times(m, state.word_select(i + 4 * column, 8), first[(i - row) % 4])
-                     for i in range(4)))
+        reduce(xor, (times(m, state.word_select((row + place) % 4 + 4 * column, 8), coefficient)
+                     for place, coefficient in enumerate(first)))
         for column in range(4) for row in range(4)))
     return mixed

@@ -21,7 +21,7 @@ from .devices import Target
 from .room import HEATMAP_OPTIONS, HEATMAPS, add_room, crowded_nets, heatmap, remove_room
 from .tools import Tools, find_router
 
-__all__ = ["Routed", "Unrouted", "route_seeds"]
+__all__ = ["FIRST_ITERATIONS", "Routed", "Unrouted", "route_seeds"]
 
 FIRST_ITERATIONS = 6
 """Iterations of router2 after which what is crowded then says where room is needed."""
