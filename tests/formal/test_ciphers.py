@@ -18,13 +18,14 @@ from casemate_sim.formal import SWEEPING, ProofError, assert_formal
 # one holds, equal signals are only found over two cycles (-F).
 PATIENT = SWEEPING.replace("&scorr", "&scorr -c -F 2 -C 10000")
 
-# The smallest is proven by default, as it takes 40 seconds; those of the others take minutes.
+# The smallest is proven by default, as it takes 40 seconds; those of the others take minutes each,
+# of which `make formal` has an hour.
 VERIFY, DEEP = [pytest.mark.verify], [pytest.mark.verify, pytest.mark.deep]
 CORES = {
     ("tiny", "data", Direction.ENCRYPT): [],
     ("tiny", "data", Direction.DECRYPT): VERIFY,
     ("latency", "data", Direction.ENCRYPT): VERIFY,
-    ("latency", "data", Direction.DECRYPT): DEEP,
+    ("latency", "data", Direction.DECRYPT): VERIFY,
     ("ecp5", "data", Direction.ENCRYPT): VERIFY,
     ("ecp5", "data", Direction.DECRYPT): VERIFY,
     ("ecp5", "tweak", Direction.ENCRYPT): VERIFY,
