@@ -150,6 +150,9 @@ def test_a_report_may_lie_beside_the_folder_that_is_made(
     made = BuildReport(bitstream="top.bit", sha256="0" * 64, seed=1, clocks={"clk": (15, reached)},
                        utilisation={}, versions={}, seconds=1, cpu_seconds=1)
     monkeypatch.setattr("casemate_sim.board.build.build_bitstream", lambda *_, **__: made)
+    # Nothing is elaborated, which Amaranth would complain of.
+    monkeypatch.setattr("casemate_sim.board.top.BoardTop", lambda _: None)
+    monkeypatch.setattr("casemate_sim.board.platforms.OnBoard", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     result = casemate("board", "build", "ulx3s_85f", "--json", "build/report.json")
     assert result.exit_code == code
