@@ -16,8 +16,6 @@ from casemate_sim.board.config import CLOCK_HERTZ
 from casemate_sim.board.platforms import BOARDS, OnBoard
 from casemate_sim.board.uart import Receiver, Transmitter
 from casemate_sim.build import BuildError
-from casemate_sim.synthesis.devices import ECP5
-from casemate_sim.synthesis.script import refine_synthesis
 from casemate_sim.toolchain import ToolError
 
 
@@ -115,26 +113,6 @@ def test_a_tool_that_fails_is_named_with_its_log(only: Path, tmp_path: Path):
     tools(only, "#!/bin/sh\necho 'killed for want of memory'\nexit 1\n")
     with pytest.raises(BuildError, match=r"whole log: .*build\.log\nkilled for want of memory"):
         build_bitstream(OnBoard(SmallTop(), kind), kind, tmp_path / "b", seed=1)
-
-
-def test_a_build_synthesizes_as_the_report_of_an_engine_does(only: Path, tmp_path: Path):
-    tools(only, "#!/bin/sh\nexit 1\n")
-    kind = BOARDS["ulx3s_85f"]
-    with pytest.raises(BuildError):
-        build_bitstream(OnBoard(SmallTop(), kind), kind, tmp_path, seed=1)
-    lines = [line for line in (tmp_path / "top.ys").read_text().splitlines()
-             if not line.startswith("#")]
-    assert lines == ["read_rtlil top.il", *ECP5.commands(tables=False), "write_json top.json"]
-    for name, text in ECP5.texts.items():
-        assert (tmp_path / name).read_text() == text
-
-
-@pytest.mark.parametrize("lines", [0, 2])
-def test_a_script_that_is_not_understood_is_named(lines, tmp_path: Path):
-    script = tmp_path / "top.ys"
-    script.write_text("synth_ecp5 -top top\n" * lines)
-    with pytest.raises(ValueError, match=rf"top\.ys has {lines} lines synth_ecp5 -top"):
-        refine_synthesis(script)
 
 
 def test_an_interrupted_build_leaves_no_tool_behind(only: Path, tmp_path: Path):

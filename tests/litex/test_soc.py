@@ -55,7 +55,6 @@ def test_a_board_gets_scripts_constraints_and_all_sources(tmp_path: Path) -> Non
     script = (folder / f"build_{name}.sh").read_text()
     assert "--ignore-loops --seed 7" in script
     assert "--router router2" in script
-    assert f"\nsynth_ecp5 -top {name} -nowidelut " in (folder / f"{name}.ys").read_text()
 
 
 def test_a_build_tells_its_stages_and_keeps_what_the_tools_say(tmp_path: Path) -> None:

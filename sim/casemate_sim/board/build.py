@@ -19,7 +19,7 @@ from amaranth import Elaboratable
 from casemate_sim.board.platforms import BoardKind
 from casemate_sim.build import BuildError
 from casemate_sim.synthesis.devices import ROUTER
-from casemate_sim.synthesis.script import forget, refine_synthesis, run_script
+from casemate_sim.synthesis.script import forget, run_script
 from casemate_sim.toolchain import YOSYS, find_tool, package_versions
 
 __all__ = ["BuildReport", "build_bitstream"]
@@ -133,7 +133,6 @@ def build_bitstream(design: Elaboratable, kind: BoardKind, folder: Path, *, seed
             "--seed", str(seed), "--router", router, "--timing-allow-fail",
             "--report", f"{_NAME}.report"])
     plan.extract(str(folder))
-    refine_synthesis(folder / f"{_NAME}.ys")
     code = run_script(["sh", f"{plan.script}.sh"], folder, _NAME, environment=environment,
                       stages=_STAGES, progress=progress)
     if code:

@@ -23,7 +23,7 @@ from litex_boards.platforms import radiona_ulx3s
 from migen import ClockDomain, ClockSignal, Signal
 
 from casemate_sim.synthesis.devices import ECP5, ROUTER
-from casemate_sim.synthesis.script import forget, refine_synthesis, run_script
+from casemate_sim.synthesis.script import forget, run_script
 from casemate_sim.synthesis.usage import Usage
 from casemate_sim.toolchain import ToolError, find_tool
 
@@ -150,7 +150,6 @@ def generate(folder: Path, *, seed: int = 1, **options: Any) -> tuple[Path, str]
             shutil.copy(path, target)
         text = text.replace(str(path), target.name)
     script.write_text(text)
-    refine_synthesis(script)
     return folder, soc.build_name
 
 

