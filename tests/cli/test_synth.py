@@ -110,6 +110,7 @@ def test_over_budget_is_a_fault(synth, tmp_path):
     (("--device", "LFE5UM5G-85F", "--grade", "6"), ("no speed grade '6'", "8"), 2),
     (("--frequency", "0"), ("above 0",), 2),
     (("--config", "nothing"), ("nothing", "tiny"), 2),
+    (("--room", "100"), ("room needs router2", "CABGA756"), 2),
     (("--plot", "picture.gif"), ("--plot", ".png"), 2),
     (("--json", "no/such/folder.json"), ("--json", "no/such"), 2)])
 def test_wrong_input_is_refused(synth, arguments, words, code):

@@ -125,6 +125,7 @@ class CipherSpec(Elaboratable):
         Ours hold products of the substituted bytes. The second registers hold them here too, beside
         the bytes, and are stated to do so: a proof finds equal only what both sides have.
         """
+        assert self.config.registers_per_round == 2
         factors = (14, 17) if self.inverse else (1, 2)
         valid, key, tag = self.valid, self.given.key, self.given.tag
         state = self.given.block ^ self._round_key(m, 0, key)

@@ -1,6 +1,5 @@
 """LUTs that keep room: which nets get them, that they go without a trace, the second placement."""
 
-import copy
 import dataclasses
 import json
 
@@ -10,7 +9,7 @@ from casemate_sim.synthesis import routing
 from casemate_sim.synthesis.devices import DEVICES, Target
 from casemate_sim.synthesis.flow import design_of
 from casemate_sim.synthesis.implementation import implement
-from casemate_sim.synthesis.room import MARGIN, add_room, crowded_nets, remove_room
+from casemate_sim.synthesis.room import MARGIN, add_room, crowded_nets, look_further, remove_room
 from small_designs import Outer
 
 TARGET = Target(device=DEVICES["LFE5U-25F"], package="CABGA381", grade="6", frequency_mhz=100.0)
@@ -47,17 +46,19 @@ def test_nothing_crowded_needs_no_room():
     assert top == module()
 
 
-def test_room_goes_without_a_trace_and_the_router_looks_further():
+def test_room_goes_without_a_trace():
     top = module()
     add_room(top, {"sum": 1}, 2)
     assert len(top["cells"]) == 5
     remove_room(top)
-    settings = top.pop("settings")
-    expected = copy.deepcopy(module())
-    del expected["settings"]
-    assert top == expected
-    assert settings == {"router": "router2", "router2/bbMargin/x": str(MARGIN),
-                        "router2/bbMargin/y": str(MARGIN)}
+    assert top == module()
+
+
+def test_the_router_is_told_to_look_further():
+    top = module()
+    look_further(top)
+    assert top == module() | {"settings": {
+        "router": "router2", "router2/bbMargin/x": str(MARGIN), "router2/bbMargin/y": str(MARGIN)}}
 
 
 @pytest.mark.usefixtures("cache")
@@ -73,6 +74,7 @@ def test_what_is_crowded_at_first_is_placed_again_with_room(monkeypatch):
     assert {file.name for file in placed.iterdir()} == {"clock.lpf", "netlist.json"}
     top = json.loads((placed / "netlist.json").read_text())["modules"]["top"]
     assert not [name for name in (*top["cells"], *top["netnames"]) if name.startswith("room$")]
+    assert top["settings"]["router2/bbMargin/x"] == str(MARGIN)
     first, = (folder for folder in cache_directory().glob("route-roomy-*")
               if (folder / "given_up.json").exists())
     assert {file.name for file in first.iterdir()} == {

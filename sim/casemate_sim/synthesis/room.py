@@ -14,7 +14,8 @@ from itertools import cycle, islice
 from typing import Any
 
 __all__ = [
-    "HEATMAPS", "HEATMAP_OPTIONS", "MARGIN", "add_room", "crowded_nets", "heatmap", "remove_room"]
+    "HEATMAPS", "HEATMAP_OPTIONS", "MARGIN", "add_room", "crowded_nets", "heatmap",
+    "look_further", "remove_room"]
 
 HEATMAP_OPTIONS = ("--router2-heatmap", "heat")
 """Options of nextpnr for files that tell what is crowded, after each iteration of its router."""
@@ -74,8 +75,12 @@ def add_room(top: dict[str, Any], crowded: Mapping[str, int], luts: int) -> None
 
 
 def remove_room(top: dict[str, Any]) -> None:
-    """Take the LUTs out of a placed module of nextpnr's JSON, and let its router look further."""
+    """Take the LUTs out of a placed module of nextpnr's JSON."""
     for kind in ("cells", "netnames"):
         top[kind] = {name: each for name, each in top[kind].items()
                      if not name.startswith(_PREFIX)}
+
+
+def look_further(top: dict[str, Any]) -> None:
+    """Let nextpnr's router look for wires in :data:`MARGIN`, in a placed module of its JSON."""
     top["settings"] |= {f"router2/bbMargin/{axis}": str(MARGIN) for axis in "xy"}

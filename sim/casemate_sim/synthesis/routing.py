@@ -18,7 +18,15 @@ from casemate_sim.build import cached, digest_of
 from casemate_sim.toolchain import package_versions
 
 from .devices import Target
-from .room import HEATMAP_OPTIONS, HEATMAPS, add_room, crowded_nets, heatmap, remove_room
+from .room import (
+    HEATMAP_OPTIONS,
+    HEATMAPS,
+    add_room,
+    crowded_nets,
+    heatmap,
+    look_further,
+    remove_room,
+)
 from .tools import Tools, find_router
 
 __all__ = ["FIRST_ITERATIONS", "Routed", "Unrouted", "route_seeds"]
@@ -158,6 +166,7 @@ class _Seed:
             (folder / "room.json").unlink()
             content = json.loads((folder / _NETLIST).read_text())
             remove_room(content["modules"]["top"])
+            look_further(content["modules"]["top"])
             (folder / _NETLIST).write_text(json.dumps(content))
 
         key = digest_of(options, self.target.room, first.name, files=_ROOM)
